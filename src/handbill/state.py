@@ -1,0 +1,104 @@
+"""What the shop decided: creatives, approvals and plans, in SQL.
+
+SQLite in the workspace by default, PostgreSQL by URL. The schema grows by the migrations in
+`handbill/migrations`; the tables here are what the newest one leaves.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Engine,
+    ForeignKey,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+)
+
+metadata = MetaData()
+
+creatives = Table(
+    "creatives",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("brief_id", String(64), nullable=False, index=True),
+    Column("segment_id", String(64), nullable=False),
+    Column("offer_id", String(64), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("headline", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("call_to_action", Text, nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("brief", JSON, nullable=False),
+    Column("findings", JSON, nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("adapter", String(128), nullable=False),
+    Column("prompt", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+"""Ads as templates, the rejected ones too; `status` is passed, rejected or withdrawn."""
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("creative_id", ForeignKey("creatives.id"), nullable=False, index=True),
+    Column("digest", String(64), nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("decided_by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False),
+)
+"""Who approved or rejected which digest, and why; never changed, only added to."""
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("as_of", String(10), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("expected", JSON, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+"""Plans that were made, with what they promised."""
+
+
+def open_state(url: str) -> Engine:
+    """Open the state and bring its schema up to date.
+
+    Args:
+        url: SQLAlchemy URL, such as `Workspace.state_url`.
+
+    Returns:
+        An engine; SQLite waits for other writers and enforces foreign keys.
+    """
+    from alembic import command  # Alembic is only needed here, and takes a while to import
+    from alembic.config import Config
+
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return engine
+
+
+def _prepare_sqlite(connection: object, _record: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.close()

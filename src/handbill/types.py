@@ -1,0 +1,210 @@
+"""The words of the field: frozen records that travel between the stages.
+
+Money is integer micros of the shop's currency (1.00 = 1_000_000), time is aware UTC, a person is a
+pseudonym. Tables (events, features, plans) stay columnar; their columns are in `docs/tables.md`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+MICROS = 1_000_000
+"""Micros in one unit of currency."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One sentence for people, in each language Handbill speaks.
+
+    Attributes:
+        en: English.
+        zh: Simplified Chinese.
+    """
+
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopProfile:
+    """What every stage knows of the shop.
+
+    Attributes:
+        name: As customers see it.
+        currency: ISO 4217 code of all money in the workspace.
+        timezone: IANA zone whose clock times the habits (hour, weekday) are read in.
+        language: Default language of ads when a person's own is unknown.
+        as_of: The day the plan is made; no stage before feedback may look at or past its midnight.
+    """
+
+    name: str
+    currency: str
+    timezone: str
+    language: Language
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate with its confidence (or credible) interval.
+
+    Attributes:
+        estimate: Point estimate.
+        low: Lower bound.
+        high: Upper bound.
+        level: Coverage, 0 to 1.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    level: float = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A value that text may rest on, and the field it comes from.
+
+    Attributes:
+        name: Slot name, as `{name}` in a creative.
+        value: Rendered in the creative's language.
+        source: Where it stands, such as `catalog/offers#label` or `tables/segments#facts`.
+    """
+
+    name: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A group of at least `min_segment` people and what sets it apart.
+
+    Attributes:
+        id: Stable within a workspace.
+        name: A short name made from `facts`.
+        size: Number of people.
+        facts: Differences from everyone else, strongest first, one sentence each.
+    """
+
+    id: str
+    name: Text
+    size: int
+    facts: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """What the writer is told: one segment, one offer, one language, one channel.
+
+    Attributes:
+        id: Content hash of the fields below.
+        segment_id: Whom it is for.
+        offer_id: What is offered.
+        language: Language of the ad.
+        channel: Name of the channel, whose limits apply.
+        facts: All that may be said; every slot of the ad must name one of them.
+        audience: The segment in a few words, for tone; never printed in the ad.
+    """
+
+    id: str
+    segment_id: str
+    offer_id: str
+    language: Language
+    channel: str
+    facts: tuple[Fact, ...]
+    audience: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found in a text: an expected refusal is a value with its reason.
+
+    Attributes:
+        rule: Name of the rule, such as `absolute-claim`.
+        span: The words it concerns.
+        outcome: `block` lets nothing through, `evidence` asks a person, `pass` is kept for the record.
+        reason: One sentence, with the article or field it rests on.
+    """
+
+    rule: str
+    span: str
+    outcome: Literal["block", "evidence", "pass"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creative:
+    """An ad as a template: texts with `{slots}` that are filled from facts when it is served.
+
+    Attributes:
+        id: Our own id.
+        brief: What it answers.
+        headline: Subject or headline.
+        body: One or two sentences.
+        call_to_action: A few words.
+        origin: `model`, or `template` when no candidate passed.
+        model: Name of the base model and its version.
+        adapter: Version of the adapter, empty for none.
+        prompt: Version of the prompt.
+        findings: What the checks said.
+        digest: SHA-256 of the template's texts and facts; approval is of this digest.
+    """
+
+    id: str
+    brief: Brief
+    headline: str
+    body: str
+    call_to_action: str
+    origin: Literal["model", "template"]
+    model: str
+    adapter: str
+    prompt: str
+    findings: tuple[Finding, ...]
+    digest: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether no finding blocks it or asks for evidence."""
+        return all(finding.outcome == "pass" for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageResult:
+    """What a stage reports when it is done.
+
+    Attributes:
+        figures: Named numbers for the table and the report; a figure not measured is absent.
+        outputs: Files or folders it wrote; their content is the next stage's input.
+        notes: Plain sentences, such as where there was not enough data.
+    """
+
+    figures: Mapping[str, float | int | str]
+    outputs: tuple[Path, ...]
+    notes: tuple[Text, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRun:
+    """A finished stage as its manifest records it.
+
+    Attributes:
+        name: Stage.
+        key: Hash of everything it read: settings, code, inputs.
+        result: What it reported.
+        seconds: Wall time of the run that produced the outputs.
+        finished_at: When.
+        skipped: Whether this call found it done already.
+    """
+
+    name: str
+    key: str
+    result: StageResult
+    seconds: float
+    finished_at: datetime
+    skipped: bool
