@@ -4,17 +4,82 @@ Money is integer micros of the shop's currency (1.00 = 1_000_000), time is aware
 pseudonym. Tables (events, features, plans) stay columnar; their columns are in `docs/tables.md`.
 """
 
+import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
+from handbill.errors import PolicyError
+
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 MICROS = 1_000_000
 """Micros in one unit of currency."""
+
+SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+"""A place in a template that a fact fills."""
+
+_OPENS_SENTENCE = re.compile(r"(?:^|[.!?:]\s)\s*$")
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Put facts into the slots of a template.
+
+    A value in small letters that opens a sentence gets a capital, so one value serves everywhere.
+    Values are never expanded themselves: braces in a product's title stay braces.
+
+    Args:
+        template: Text with `{slots}`.
+        values: Slot name to the value as the reader sees it.
+
+    Returns:
+        The text without slots.
+
+    Raises:
+        PolicyError: A slot has no fact, so the text would say what nothing supports.
+
+    Example:
+        >>> fill("{category} tonight: bring {category} home", {"category": "frozen pizza"})
+        'Frozen pizza tonight: bring frozen pizza home'
+    """
+
+    def value_of(slot: re.Match[str]) -> str:
+        name = slot.group(1)
+        if name not in values:
+            known = ", ".join(sorted(values)) or "none"
+            raise PolicyError(f"no fact fills {{{name}}} in the ad; facts there are: {known}")
+        value = values[name]
+        opens = _OPENS_SENTENCE.search(template[: slot.start()]) is not None
+        return value[:1].upper() + value[1:] if opens and value == value.lower() else value
+
+    return SLOT.sub(value_of, template)
+
+
+def creative_digest(headline: str, body: str, call_to_action: str, slots: Mapping[str, str]) -> str:
+    """The digest of what a reader will see: approval is of this, and delivery checks it again.
+
+    Args:
+        headline: Template of the subject or headline.
+        body: Template of the body.
+        call_to_action: Template of the button.
+        slots: Slot name to value, whole or only those the texts use; only the used ones count.
+
+    Returns:
+        SHA-256, 64 hexadecimal characters.
+    """
+    used = set(SLOT.findall(headline) + SLOT.findall(body) + SLOT.findall(call_to_action))
+    content = [
+        headline,
+        body,
+        call_to_action,
+        sorted((k, v) for k, v in slots.items() if k in used),
+    ]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
