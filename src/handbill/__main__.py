@@ -1,0 +1,5 @@
+"""`python -m handbill` is the `handbill` command."""
+
+from handbill.cli import main
+
+main()

@@ -1,0 +1,145 @@
+"""The command line: one command per thing a user does, one clear line when it cannot be done."""
+
+import errno
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from handbill import __version__
+from handbill.errors import HandbillError
+
+app = typer.Typer(
+    name="handbill",
+    help="The marketing department of an online shop, as software the shop runs itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The shop's workspace folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+
+
+def main() -> None:
+    """Run the command line; what a user can mend becomes one line and exit code 2."""
+    try:
+        app()
+    except HandbillError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        fail("interrupted; run the same command again to go on where it stopped", code=130)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        where = f" at {error.filename}" if error.filename else ""
+        fail(f"{error.strerror}{where}; free space or fix the permissions, then run again")
+
+
+def fail(message: str, code: int = 2) -> None:
+    """Say what went wrong in one line and leave."""
+    print(f"handbill: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """The marketing department of an online shop, as software the shop runs itself."""
+    if version:
+        print(f"handbill {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    folder: Folder,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="SOURCE",
+            help="complete-journey (a real grocer's year), or a folder of your own CSV exports.",
+        ),
+    ] = "complete-journey",
+) -> None:
+    """Make a workspace with a handbill.toml to adjust."""
+    from handbill.shop import Shop
+
+    shop = Shop.create(folder, source=source)
+    print(f"Made {shop.workspace.root}\nNext: handbill run {folder}")
+
+
+@app.command()
+def run(
+    folder: Folder,
+    until: Annotated[
+        str,
+        typer.Option(
+            metavar="STAGE",
+            help="Last stage: events, audience, creative, placement, delivery or feedback.",
+        ),
+    ] = "feedback",
+    as_json: AsJson = False,
+) -> None:
+    """Run the loop; stages whose inputs have not changed are skipped."""
+    from handbill.shop import Shop
+
+    shop = Shop.open(folder)
+    if as_json:
+        runs = shop.run(until=until)
+        print(json.dumps(summary(runs, shop.report()), ensure_ascii=False))
+        return
+    from handbill.console import terminal
+
+    with terminal.watching() as watch:
+        runs = shop.run(until=until, on_stage=watch.ended, progress=watch.begin)
+        report_path = shop.report()
+    terminal.show(runs, report_path)
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Write the report again from what has run."""
+    from handbill.shop import Shop
+
+    print(Shop.open(folder).report())
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed, what is missing and the one command that mends it."""
+    from dataclasses import asdict
+
+    from handbill.doctor import examine
+
+    checks = examine(Path.cwd())
+    if as_json:
+        print(json.dumps([asdict(check) for check in checks], ensure_ascii=False))
+    else:
+        from handbill.console import terminal
+
+        terminal.show_checks(checks)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(2)
+
+
+def summary(runs: Any, report_path: Path) -> dict[str, Any]:
+    """What `handbill run --json` prints."""
+    return {
+        "stages": [
+            {
+                "name": one.name,
+                "skipped": one.skipped,
+                "seconds": one.seconds,
+                "figures": dict(one.result.figures),
+                "notes": [note.en for note in one.result.notes],
+            }
+            for one in runs
+        ],
+        "report": str(report_path),
+    }
