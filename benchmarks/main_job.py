@@ -1,7 +1,8 @@
 """The main job on the Complete Journey: seconds and memory per stage, and the backtest's figures.
 
-Each stage runs in a process of its own, so that its peak memory is its own; `seconds_total` is their
-sum, from an empty workspace on an installed machine. `seconds_again` is the same command once more.
+Each stage runs in a process of its own, so that its peak memory is its own; `seconds_total` is
+their sum, from an empty workspace on an installed machine. `seconds_again` is the same command
+once more.
 """
 
 import json

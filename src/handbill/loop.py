@@ -1,8 +1,8 @@
 """The six stages in order, resumable: a stage whose inputs have not changed is not run again.
 
-A stage's key is the hash of all that it reads: the shop's profile, its own settings and code, and the
-content of what the stages before it wrote. Its manifest is written last, so its existence means that
-the outputs are whole; it is removed first, so an interrupted stage starts over.
+A stage's key is the hash of all that it reads: the shop's profile, its own settings and code, and
+the content of what the stages before it wrote. Its manifest is written last, so its existence means
+that the outputs are whole; it is removed first, so an interrupted stage starts over.
 """
 
 import dataclasses
