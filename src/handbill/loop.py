@@ -146,10 +146,8 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     """The files among paths and below folders, sorted."""
     found: set[Path] = set()
     for path in paths:
-        found.update(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else found.add(
-            path
-        )
-    return sorted(found)
+        found.update(path.rglob("*") if path.is_dir() else [path])
+    return sorted(path for path in found if path.is_file())
 
 
 def write_run(workspace: Workspace, done: StageRun) -> None:

@@ -1,4 +1,4 @@
-"""What a stage asks of the outside, as protocols; each has one contract test over all who keep it."""
+"""What a stage asks of the outside, as protocols; one contract test runs over all who keep one."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -193,7 +193,7 @@ class Finding:
     Attributes:
         rule: Name of the rule, such as `absolute-claim`.
         span: The words it concerns.
-        outcome: `block` lets nothing through, `evidence` asks a person, `pass` is kept for the record.
+        outcome: `block` lets nothing through, `evidence` asks a person, `pass` is for the record.
         reason: One sentence, with the article or field it rests on.
     """
 
