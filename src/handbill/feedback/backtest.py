@@ -45,12 +45,16 @@ def backtest(
     """
     progress("joining scores with what happened", 0.0)
     pairs, campaigns = read_pairs(outcomes)
-    enough, why = enough_data(pairs, campaigns, settings)
+    why = too_little(pairs, campaigns, settings)
+    enough = why is None
     cost = plan.get("cost_per_message_micros")
     progress("comparing rankings", 0.2)
     rankings, differences = compare(pairs, settings, cost) if enough else ((), ())
     progress("holding probabilities against outcomes", 0.6)
-    calibration = calibrate(pairs, settings) if enough else None
+    final = pairs.where(pairs.ended)
+    calibration = (
+        calibrate(final, settings) if too_little(final, campaigns, settings) is None else None
+    )
     results = by_campaign(pairs, campaigns, settings) if enough else ()
     progress("following the plan", 0.9)
     followed = follow(outcomes, plan.get("plan_id"), settings)
@@ -69,54 +73,51 @@ def backtest(
         rankings=rankings,
         differences=differences,
         calibration=calibration,
-        expected=expected_against_actual(pairs) if len(pairs) >= settings.min_pairs else None,
+        expected=expected_against_actual(final) if len(final) >= settings.min_pairs else None,
         campaigns=results,
         plan=followed,
         learned=(),
         unanswered=(),
     )
-    return dataclasses.replace(
-        result, learned=learn(result), unanswered=unanswered(result, campaigns)
-    )
+    return dataclasses.replace(result, learned=learn(result), unanswered=unanswered(result))
 
 
-def enough_data(
-    pairs: Pairs, campaigns: Sequence[Campaign], settings: Settings
-) -> tuple[bool, Text | None]:
-    """Whether rankings can be compared, and why not."""
+def too_little(pairs: Pairs, campaigns: Sequence[Campaign], settings: Settings) -> Text | None:
+    """Why nothing can be compared, or None when there is enough."""
     redeemers = int(pairs.outcome.sum())
     if not campaigns:
-        return False, Text(
+        return Text(
             en="Not enough data: no campaign was scored, as too few campaigns had ended before it.",
             zh="数据不足：此前结束的活动太少，没有可以回测的活动。",
         )
     if len(pairs) < settings.min_pairs:
-        return False, Text(
-            en=f"Not enough data: {len(pairs):,} mailed people can be followed to the end of their "
-            f"campaign, {settings.min_pairs:,} are needed.",
-            zh=f"数据不足：能跟踪到活动结束的投放只有 {len(pairs):,} 人次，"
+        return Text(
+            en=f"Not enough data: {len(pairs):,} scored pairs of person and campaign were mailed, "
+            f"{settings.min_pairs:,} are needed.",
+            zh=f"数据不足：已打分且确实投放的只有 {len(pairs):,} 人次，"
             f"至少需要 {settings.min_pairs:,}。",
         )
     if redeemers in (0, len(pairs)):
-        return False, Text(
+        return Text(
             en=f"Not enough data: {redeemers:,} of {len(pairs):,} redeemed, so nothing tells "
             "people apart.",
             zh=f"数据不足：{len(pairs):,} 人次中有 {redeemers:,} 人次用券，无法比较谁更可能用券。",
         )
-    return True, None
+    return None
 
 
-def unanswered(result: Backtest, campaigns: Sequence[Campaign]) -> tuple[Text, ...]:
+def unanswered(result: Backtest) -> tuple[Text, ...]:
     """What cannot be said, and why."""
     texts = [text for text in (result.why, result.plan.why) if text is not None]
     texts += _selection(result.plan)
-    unended = sum(not campaign.ended for campaign in campaigns)
+    unended = sum(not campaign.ended for campaign in result.campaigns)
     if unended:
         texts.append(
             Text(
-                en=f"{unended:,} scored campaigns had not ended when the log stops; they are "
-                "left out.",
-                zh=f"有 {unended:,} 个已打分的活动在日志截止时尚未结束，未计入回测。",
+                en=f"{unended:,} campaigns end after the log does: their redeemers are those so "
+                "far. They count in the rankings, not in what was expected against what came.",
+                zh=f"有 {unended:,} 个活动在日志截止后才结束，只计入截至当时的用券人数；"
+                "它们参与排序比较，但不参与“预计与实际”的对比。",
             )
         )
     silent = sum(campaign.why is not None for campaign in result.campaigns)

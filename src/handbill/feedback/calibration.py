@@ -27,7 +27,7 @@ def calibrate(pairs: Pairs, settings: Settings) -> Calibration:
     """Hold the probabilities against the outcomes.
 
     Args:
-        pairs: With both outcomes among them.
+        pairs: Of campaigns that have ended, with both outcomes among them.
         settings: Bins, resamples and seed.
     """
     outcome, probability = pairs.outcome, pairs.probability
@@ -69,10 +69,11 @@ def error_by_chance(probability: Array, bin_of: Indices, seed: int) -> float:
 
 
 def expected_against_actual(pairs: Pairs) -> Expected:
-    """The sum of the probabilities against the redeemers that came."""
+    """The sum of the probabilities against the redeemers that came; of campaigns that have ended."""
     expected = poisson_binomial(pairs.probability)
     actual = int(pairs.outcome.sum())
     return Expected(
+        pairs=len(pairs),
         expected=expected,
         actual=actual,
         actual_raw=int(pairs.raw.sum()),

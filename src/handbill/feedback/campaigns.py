@@ -21,7 +21,7 @@ def by_campaign(
         campaigns: Those that were scored.
         settings: Resamples, seed and least numbers.
     """
-    results = ((campaign, pairs.of(campaign.id)) for campaign in campaigns)
+    results = ((one, pairs.where(pairs.campaign == one.id)) for one in campaigns)
     return tuple(_result(campaign, own, settings) for campaign, own in results if len(own))
 
 
@@ -48,7 +48,8 @@ def _result(campaign: Campaign, own: Pairs, settings: Settings) -> CampaignResul
         redeemers=redeemers,
         rate=wilson(redeemers, len(own)),
         expected=expected,
-        inside=expected.low <= redeemers <= expected.high,
+        inside=expected.low <= redeemers <= expected.high if campaign.ended else None,
+        ended=campaign.ended,
         auc=draws["auc"].interval() if draws else None,
         auc_recency_frequency=draws["rf"].interval() if draws else None,
         trained_on=campaign.trained_on,

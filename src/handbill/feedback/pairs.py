@@ -17,10 +17,10 @@ WITH habit AS (
 SELECT walk.person, walk.campaign_id, walk.probability, walk.score_rf,
     coalesce(habit.before, 0)::DOUBLE AS habit,
     coalesce(redeemed.human, false)::DOUBLE AS outcome,
-    (redeemed.person IS NOT NULL)::DOUBLE AS raw
+    (redeemed.person IS NOT NULL)::DOUBLE AS raw, campaign.ended
 FROM walk_forward AS walk
 JOIN mailed USING (person, campaign_id)
-JOIN campaign ON campaign.id = walk.campaign_id AND campaign.ended
+JOIN campaign ON campaign.id = walk.campaign_id
 LEFT JOIN habit USING (person, campaign_id)
 LEFT JOIN redeemed USING (person, campaign_id)
 ORDER BY campaign.starts_at, walk.campaign_id, walk.person
@@ -45,7 +45,7 @@ class Campaign:
         kind: As the shop names it.
         starts_at: ISO 8601.
         ends_at: ISO 8601, exclusive.
-        ended: Whether the log reaches its end, so that its outcomes are complete.
+        ended: Whether the log reaches its end, so that its outcomes are final.
         trained_on: Earlier campaigns that the model had seen.
         trained_pairs: Their pairs.
     """
@@ -71,6 +71,7 @@ class Pairs:
         habit: Earlier campaigns in which the retailer mailed the person.
         outcome: 1 where a person redeemed within the window.
         raw: The same, counting redemptions that are not human.
+        ended: Whether the log reaches the end of the campaign, so that the outcome is final.
     """
 
     person: Indices
@@ -80,21 +81,22 @@ class Pairs:
     habit: Array
     outcome: Array
     raw: Array
+    ended: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.person)
 
-    def of(self, campaign: str) -> "Pairs":
-        """The pairs of one campaign."""
-        rows = self.campaign == campaign
-        return Pairs(**{name: getattr(self, name)[rows] for name in self.__slots__})
+    def where(self, rows: NDArray[np.bool_]) -> "Pairs":
+        """Some of the pairs; people are numbered anew."""
+        kept = {name: getattr(self, name)[rows] for name in self.__slots__}
+        return Pairs(**{**kept, "person": numbered(kept["person"])})
 
 
 def read_pairs(outcomes: Outcomes) -> tuple[Pairs, tuple[Campaign, ...]]:
     """Join the walk-forward scores with what happened.
 
     Returns:
-        The pairs of campaigns whose outcomes are complete, and all campaigns that were scored.
+        The pairs, and the campaigns that were scored, both in order of start.
 
     Raises:
         SourceError: A table is not as docs/tables.md says.
@@ -116,6 +118,7 @@ def read_pairs(outcomes: Outcomes) -> tuple[Pairs, tuple[Campaign, ...]]:
     pairs = Pairs(
         person=numbered(rows["person"]),
         campaign=rows["campaign_id"],
+        ended=np.asarray(rows["ended"], dtype=np.bool_),
         **{
             name: np.asarray(rows[name], dtype=np.float64)
             for name in ("probability", "score_rf", "habit", "outcome", "raw")

@@ -148,12 +148,14 @@ class Expected:
     """What was promised against what came.
 
     Attributes:
+        pairs: In campaigns that have ended; of the others the outcome is not known yet.
         expected: Sum of the probabilities, and the range if they are right.
         actual: Redeemers.
         actual_raw: Counting those that are not human too.
         inside: Whether `actual` lies in the range.
     """
 
+    pairs: int
     expected: Interval
     actual: int
     actual_raw: int
@@ -173,7 +175,8 @@ class CampaignResult:
         redeemers: Of them.
         rate: Redemption rate.
         expected: Sum of the probabilities, and the range if they are right.
-        inside: Whether `redeemers` lies in the range.
+        inside: Whether `redeemers` lies in the range; None before the campaign has ended.
+        ended: Whether the log reaches its end; before it, `redeemers` are those so far.
         auc: Of the probabilities within it.
         auc_recency_frequency: Of the recency-frequency score within it.
         trained_on: Earlier campaigns that the model had seen.
@@ -189,7 +192,8 @@ class CampaignResult:
     redeemers: int
     rate: Interval | None
     expected: Interval
-    inside: bool
+    inside: bool | None
+    ended: bool
     auc: Interval | None
     auc_recency_frequency: Interval | None
     trained_on: int
