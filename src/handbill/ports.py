@@ -1,7 +1,7 @@
 """What a stage asks of the outside, as protocols; one contract test runs over all who keep one."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 
 class Progress(Protocol):
@@ -40,3 +40,65 @@ class TextModel(Protocol):
         Raises:
             ModelError: The model does not answer.
         """
+
+
+class Arrived(NamedTuple):
+    """An event at the inbox's door, pseudonymous already.
+
+    Attributes:
+        id: The same event has the same id however often it is sent; 12 bytes.
+        body: What the log's compaction reads (`events/received.py`).
+        refused: Reason code of an event that goes to quarantine; empty when it is kept.
+    """
+
+    id: bytes
+    body: bytes
+    refused: str = ""
+
+
+class Waiting(NamedTuple):
+    """A body that left the inbox but is not settled: it comes again until it is.
+
+    Attributes:
+        stream: Which sequence `position` counts in; never used again for another sequence.
+        position: Grows along a stream; bodies that arrived together may share one.
+        body: As it arrived.
+    """
+
+    stream: str
+    position: int
+    body: bytes
+
+
+class EventInbox(Protocol):
+    """A durable buffer between the collector's reply and the log."""
+
+    def append(self, events: Sequence[Arrived]) -> list[bool]:
+        """Take events in; when this returns, a power cut does not lose them.
+
+        Args:
+            events: In the order they came. Ids of refused ones are not remembered.
+
+        Returns:
+            For each event whether it is new as far as the inbox knows; one that it finds out to be
+            a duplicate later is left out of `drain`.
+
+        Raises:
+            WorkspaceError: Nothing was taken, as on a full disk; the same call may succeed later.
+        """
+
+    def drain(self, limit: int) -> list[Waiting]:
+        """The oldest bodies that are not settled, each accepted id once.
+
+        Args:
+            limit: About how many; bodies that share a position stay together.
+        """
+
+    def settle(self, waiting: Sequence[Waiting]) -> None:
+        """Forget bodies that now lie in the log, durably; their ids stay known."""
+
+    def counts(self) -> Mapping[str, int]:
+        """`received`, `kept`, `duplicate`, and `quarantined:<reason>` for each reason, ever."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
