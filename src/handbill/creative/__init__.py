@@ -1,0 +1,32 @@
+"""Write: an ad for each audience and offer, from facts, checked and approved.
+
+In: `tables/segments.json`, `tables/offer_interest.parquet`, `catalog/`, the example ads.
+Out: `tables/creatives.parquet`, creatives and approvals in the state, `models/`.
+Source: LoRA (Hu et al. 2022); advertising law as cited by article in `policy/*.toml`.
+"""
+
+from handbill.creative.settings import Settings
+from handbill.ports import Progress
+from handbill.types import ShopProfile, StageResult
+from handbill.workspace import Workspace
+
+__all__ = ["Settings", "run"]
+
+
+def run(
+    workspace: Workspace, shop: ShopProfile, settings: Settings, progress: Progress
+) -> StageResult:
+    """Run the stage; torch is loaded only now, so that importing this package stays quick.
+
+    Args:
+        workspace: With what `events` and `audience` wrote.
+        shop: The shop's name, clock and day.
+        settings: Of this stage.
+        progress: Told how far it is.
+
+    Raises:
+        ModelError: A model is named that is not installed, not accepted or damaged.
+    """
+    from handbill.creative.stage import run as run_stage
+
+    return run_stage(workspace, shop, settings, progress)

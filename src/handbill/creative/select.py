@@ -1,0 +1,160 @@
+"""Choosing: of the ads that passed, the ones to show."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handbill.creative.check import CHANNELS, check
+from handbill.creative.prompt import Draft, parse
+from handbill.creative.template import plain_ad
+from handbill.creative.text import columns, likeness, shingles
+from handbill.types import SLOT, Brief, Creative, Finding, creative_digest, fill
+
+ALIKE = 0.6
+"""Two ads that share more of their word pairs than this are one ad twice."""
+
+NEAR_DUPLICATE = Finding(
+    rule="near-duplicate",
+    span="",
+    outcome="block",
+    reason="Reads like another ad of the same brief that ranks higher.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """Who wrote a text, as the ledger records it.
+
+    Attributes:
+        model: Name and version.
+        adapter: Version, empty for none.
+        prompt: Version of the prompt.
+    """
+
+    model: str
+    adapter: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The outcome for one brief.
+
+    Attributes:
+        kept: Best first; the template alone when no candidate passed, none when that fails too.
+        rejected: The others, each with what was found.
+    """
+
+    kept: tuple[Creative, ...]
+    rejected: tuple[Creative, ...]
+
+
+def choose(
+    brief: Brief,
+    answers: Sequence[str],
+    maker: Maker,
+    shown: list[frozenset[str]],
+    *,
+    variants: int,
+) -> Choice:
+    """Check every answer, rank what passes, keep the best that differ.
+
+    Rank: uses more of its facts, fits the length a phone shows, and does not repeat what other ads
+    already say (`shown`), which grows by what is kept.
+
+    Args:
+        brief: What was asked.
+        answers: The model's texts.
+        maker: Who wrote them.
+        shown: Shingles of the ads kept so far in this language; appended to.
+        variants: Ads to keep at most.
+    """
+    texts = list(dict.fromkeys(answer.strip() for answer in answers))
+    passed: list[tuple[float, Draft, tuple[Finding, ...]]] = []
+    rejected: list[Creative] = []
+    for text in texts:
+        draft = parse(text)
+        if draft is None:
+            rejected.append(_unreadable(text, brief, maker))
+            continue
+        findings = check(draft, brief)
+        if any(finding.outcome == "block" for finding in findings):
+            rejected.append(_creative(draft, brief, maker, findings))
+        else:
+            passed.append((score(draft, brief, shown), draft, findings))
+    kept: list[Creative] = []
+    pieces: list[frozenset[str]] = []
+    for _, draft, findings in sorted(passed, key=lambda one: (-one[0], one[1].text)):
+        piece = shingles(draft.text, brief.language)
+        if likeness(piece, pieces) > ALIKE:
+            rejected.append(_creative(draft, brief, maker, (*findings, NEAR_DUPLICATE)))
+        elif len(kept) < variants:
+            kept.append(_creative(draft, brief, maker, findings))
+            pieces.append(piece)
+    shown.extend(pieces)
+    if not kept:
+        kept = plain(brief)
+    return Choice(kept=tuple(kept), rejected=tuple(rejected))
+
+
+def plain(brief: Brief) -> list[Creative]:
+    """The template as a creative; nothing when even that may not run."""
+    draft = plain_ad(brief)
+    findings = check(draft, brief)
+    if any(finding.outcome == "block" for finding in findings):
+        return []
+    maker = Maker(model="", adapter="", prompt="")
+    return [_creative(draft, brief, maker, findings, template=True)]
+
+
+def score(draft: Draft, brief: Brief, shown: Sequence[frozenset[str]]) -> float:
+    """How good a passing ad is, 0 to 3; higher is better."""
+    values = {fact.name: fact.value for fact in brief.facts}
+    known = [name for name in values if name != "offer"]
+    used = set(SLOT.findall(draft.text))
+    facts = len(used) / max(1, len(known))
+    limits = CHANNELS[brief.channel]
+    body = columns(fill(draft.body, values)) / limits.body
+    headline = columns(fill(draft.headline, values)) / limits.headline
+    # a phone shows about 40 columns of a subject; a body of half its room is read to the end
+    fit = 1 - abs(body - 0.5) - max(0.0, headline - 0.7)
+    novelty = 1 - likeness(shingles(draft.text, brief.language), shown)
+    return facts + fit + novelty
+
+
+def _creative(
+    draft: Draft,
+    brief: Brief,
+    maker: Maker,
+    findings: tuple[Finding, ...],
+    *,
+    template: bool = False,
+) -> Creative:
+    values = {fact.name: fact.value for fact in brief.facts}
+    digest = creative_digest(draft.headline, draft.body, draft.call_to_action, values)
+    identity = "\x1f".join((brief.id, digest, maker.model, maker.adapter, maker.prompt))
+    return Creative(
+        id="c_" + hashlib.sha256(identity.encode()).hexdigest()[:26],
+        brief=brief,
+        headline=draft.headline,
+        body=draft.body,
+        call_to_action=draft.call_to_action,
+        origin="template" if template else "model",
+        model=maker.model,
+        adapter=maker.adapter,
+        prompt=maker.prompt,
+        findings=findings,
+        digest=digest,
+    )
+
+
+def _unreadable(text: str, brief: Brief, maker: Maker) -> Creative:
+    lines = text.split("\n", 2)
+    draft = Draft(
+        headline=lines[0][:200],
+        body=" ".join(lines[1:2])[:500],
+        call_to_action=" ".join(lines[2:])[:200],
+    )
+    reason = "The answer is not three lines: headline, body, call to action."
+    finding = Finding(rule="unparsed", span=text[:60], outcome="block", reason=reason)
+    return _creative(draft, brief, maker, (finding,))

@@ -1,0 +1,192 @@
+"""The creative stage: briefs, a tuned writer, checks, the shelf."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from handbill.creative.brief import Work, plan_briefs, read_interest, read_offers, read_segments
+from handbill.creative.example import read_examples
+from handbill.creative.models import find
+from handbill.creative.prompt import MAX_NEW_TOKENS, PROMPT, prompt_for
+from handbill.creative.select import Choice, Maker, choose, plain
+from handbill.creative.settings import Settings
+from handbill.creative.shelf import put, write_table
+from handbill.ports import Progress
+from handbill.state import open_state
+from handbill.types import Brief, Creative, Language, ShopProfile, StageResult, Text
+from handbill.workspace import Workspace
+
+
+@dataclass(slots=True)
+class Written:
+    """What the stage gathers as it goes.
+
+    Attributes:
+        kept: Ads to show.
+        rejected: Candidates that fell.
+        figures: For the report.
+        notes: For people.
+    """
+
+    kept: list[Creative] = field(default_factory=list)
+    rejected: list[Creative] = field(default_factory=list)
+    figures: dict[str, float | int | str] = field(default_factory=dict)
+    notes: list[Text] = field(default_factory=list)
+
+
+def run(
+    workspace: Workspace, shop: ShopProfile, settings: Settings, progress: Progress
+) -> StageResult:
+    """Write, check and shelve the ads; see `handbill.creative.run`."""
+    progress("reading offers and segments")
+    work = _plan(workspace, shop, settings)
+    written = Written()
+    by_model: dict[str, list[Language]] = {}
+    for language in settings.languages:
+        written.notes.extend(work[language].notes)
+        if language in settings.models and work[language].briefs:
+            by_model.setdefault(settings.models[language], []).append(language)
+    for model, languages in by_model.items():
+        _write(workspace, settings, model, languages, work, written, progress)
+    for language in settings.languages:
+        _fill_in(language, settings, work[language], written)
+    progress("shelving the ads")
+    statuses = put(
+        open_state(workspace.state_url),
+        written.kept,
+        written.rejected,
+        settings.approval,
+        datetime.now(UTC),
+    )
+    table = write_table(
+        workspace.tables / "creatives.parquet", written.kept, written.rejected, statuses
+    )
+    return StageResult(
+        figures=written.figures | _figures(settings, work, written, list(statuses.values())),
+        outputs=(table,),
+        notes=tuple(written.notes),
+    )
+
+
+def _plan(workspace: Workspace, shop: ShopProfile, settings: Settings) -> dict[Language, Work]:
+    offers = read_offers(workspace, shop, settings.horizon_days)
+    segments = read_segments(workspace)
+    interest = read_interest(workspace, segments)
+    return {
+        language: plan_briefs(
+            offers, segments, interest, shop, language, settings.max_briefs, settings.channel
+        )
+        for language in settings.languages
+    }
+
+
+def _write(
+    workspace: Workspace,
+    settings: Settings,
+    name: str,
+    languages: Sequence[Language],
+    work: dict[Language, Work],
+    written: Written,
+    progress: Progress,
+) -> None:
+    """Tune one model on the examples of its languages, and let it answer their briefs."""
+    from handbill.creative.tune import Tuning, tune
+    from handbill.creative.writer import LocalWriter
+
+    base = find(name, workspace.models, settings.accept_licences, progress)
+    tuning = Tuning(
+        epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        rank=settings.rank,
+        threads=settings.threads,
+        seed=settings.seed,
+    )
+    examples = [one for language in languages for one in read_examples(language)]
+    adapter = tune(base, examples, tuning, workspace.models / "adapter", progress)
+    writer = LocalWriter.open(base, adapter.path, threads=settings.threads)
+    maker = Maker(model=writer.name, adapter=adapter.version, prompt=PROMPT)
+    for language in languages:
+        briefs = work[language].briefs
+        prompts = list(dict.fromkeys(prompt_for(brief) for brief in briefs))
+        progress(f"writing {len(prompts)} x {settings.candidates} ads in {language}")
+        answers = dict(
+            zip(
+                prompts,
+                writer.generate(
+                    prompts,
+                    samples=settings.candidates,
+                    max_new_tokens=MAX_NEW_TOKENS[language],
+                    seed=settings.seed,
+                ),
+                strict=True,
+            )
+        )
+        shown: list[frozenset[str]] = []
+        for brief in briefs:
+            choice = choose(
+                brief, answers[prompt_for(brief)], maker, shown, variants=settings.variants
+            )
+            _gather(written, choice)
+        written.figures[f"ads_passed_first_{language}"] = sum(
+            one.origin == "model" and one.brief.language == language for one in written.kept
+        )
+        written.figures[f"candidates_{language}"] = len(prompts) * settings.candidates
+    written.figures[f"train_seconds_{'_'.join(languages)}"] = round(adapter.seconds, 1)
+    written.figures[f"loss_before_{'_'.join(languages)}"] = round(adapter.loss_before, 3)
+    written.figures[f"loss_after_{'_'.join(languages)}"] = round(adapter.loss_after, 3)
+    written.figures[f"tokens_per_second_{'_'.join(languages)}"] = round(
+        writer.tokens / max(writer.seconds, 1e-9), 1
+    )
+
+
+def _gather(written: Written, choice: Choice) -> None:
+    written.kept.extend(choice.kept)
+    written.rejected.extend(choice.rejected)
+
+
+def _fill_in(language: Language, settings: Settings, work: Work, written: Written) -> None:
+    """Templates for what the model was not asked."""
+    rest: tuple[Brief, ...] = work.plain
+    if language not in settings.models:
+        rest = (*work.briefs, *work.plain)
+        written.notes.append(_no_model(language))
+    for brief in rest:
+        written.kept.extend(plain(brief))
+
+
+def _no_model(language: Language) -> Text:
+    return Text(
+        en=(
+            f"No model is set for {language}: its ads are plain templates. To have them written, "
+            'set [creative.models] zh = "gemma-3-270m", read the Gemma terms and set '
+            'accept_licences = ["gemma-3-270m"].'
+        ),
+        zh=(
+            f"没有为 {language} 设置模型，广告用的是事实模板。要让模型来写：设置 [creative.models] "
+            'zh = "gemma-3-270m"，阅读 Gemma 条款后设置 accept_licences = ["gemma-3-270m"]。'
+        ),
+    )
+
+
+def _figures(
+    settings: Settings,
+    work: dict[Language, Work],
+    written: Written,
+    statuses: Sequence[str],
+) -> dict[str, float | int | str]:
+    figures: dict[str, float | int | str] = {
+        "briefs": sum(len(one.briefs) + len(one.plain) for one in work.values()),
+        "ads_written": sum(one.origin == "model" for one in (*written.kept, *written.rejected)),
+        "ads_passed": sum(one.origin == "model" for one in written.kept),
+        "ads_template": sum(one.origin == "template" for one in written.kept),
+        "ads_approved": statuses.count("approved"),
+        "ads_waiting": statuses.count("waiting"),
+    }
+    rules = Counter(
+        rule
+        for one in written.rejected
+        for rule in {finding.rule for finding in one.findings if finding.outcome == "block"}
+    )
+    figures |= {f"rejected_{rule}": count for rule, count in sorted(rules.items())}
+    return figures
