@@ -1,0 +1,88 @@
+"""Where and when: what a place in store or mailer does to sales, and when people shop."""
+
+from dataclasses import dataclass
+
+from handbill.console.reading import Reader, interval, text
+from handbill.types import Interval, Text
+
+WEEKDAYS, HOURS = 7, 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place a product can stand in.
+
+    Attributes:
+        place: `display` or `mailer`.
+        name: Readable.
+        uplift: Ratio of unit sales to the same product without it; None when not enough data.
+        cells: Product-store-weeks it rests on.
+    """
+
+    place: str
+    name: Text
+    uplift: Interval | None
+    cells: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """Places and times.
+
+    Attributes:
+        positions: Of both places, the strongest first, unanswered last.
+        people: (7, 24) people whose moment this is, by weekday from Monday and hour.
+        sources: What the moments rest on (`person`, `segment`, `shop`) and how many people.
+        peak: Weekday and hour most people share; None without send times.
+    """
+
+    positions: tuple[Position, ...]
+    people: tuple[tuple[int, ...], ...]
+    sources: tuple[tuple[str, int], ...]
+    peak: tuple[int, int] | None
+
+    def placed(self, place: str) -> tuple[Position, ...]:
+        """The positions of one place."""
+        return tuple(one for one in self.positions if one.place == place)
+
+
+GRID = "SELECT weekday, hour, count(*) AS people FROM {times} GROUP BY 1, 2"
+SOURCES = "SELECT source, count(*) AS people FROM {times} GROUP BY 1 ORDER BY 2 DESC, 1"
+
+
+def read_moments(reader: Reader) -> Moments | None:
+    """Places and times; None when neither was measured."""
+    tables = reader.workspace.tables
+    entries = reader.json(tables / "positions.json") or []
+    times = tables / "send_times.parquet"
+    grid = [[0] * HOURS for _ in range(WEEKDAYS)]
+    for row in reader.rows(GRID, times=times):
+        grid[row["weekday"]][row["hour"]] = row["people"]
+    positions = [_position(entry) for entry in entries]
+    # A reference level (1 by definition) is no finding.
+    positions = [one for one in positions if one is not None]
+    positions.sort(
+        key=lambda one: (one.uplift is None, -(one.uplift.estimate if one.uplift else 0))
+    )
+    most = max((value for row in grid for value in row), default=0)
+    if not positions and not most:
+        return None
+    cells = [(day, hour) for day in range(WEEKDAYS) for hour in range(HOURS)]
+    peak = next((cell for cell in cells if grid[cell[0]][cell[1]] == most), None)
+    return Moments(
+        positions=tuple(positions),
+        people=tuple(tuple(row) for row in grid),
+        sources=tuple((row["source"], row["people"]) for row in reader.rows(SOURCES, times=times)),
+        peak=peak if most else None,
+    )
+
+
+def _position(entry: dict[str, object]) -> Position:
+    estimate = {"estimate": entry.get("uplift"), "low": entry.get("low"), "high": entry.get("high")}
+    code = str(entry["code"])
+    return Position(
+        place=str(entry["place"]),
+        name=text(entry.get("name")) or Text(en=code, zh=code),  # type: ignore[arg-type]
+        uplift=interval(estimate),
+        cells=int(entry.get("cells") or 0),  # type: ignore[call-overload]
+    )
