@@ -1,0 +1,372 @@
+"""What a place on display or in the mailer does to unit sales, with everything steady taken out.
+
+Units of a product in a store and week are Poisson around
+
+    level(product, store) x activity(store, week) x season(department, week) x display x mailer
+
+where activity is the store's baskets and season the department's units per basket that week. Given
+a product's and store's total, the level drops out: what remains is how that total falls over the
+weeks in each place and the weeks in none. Intervals are clustered by product, so they hold when
+sales are not Poisson and a product's weeks depend on each other.
+
+Source: conditional maximum likelihood for counts (Hausman, Hall & Griliches 1984), robust as
+pseudo-likelihood (Wooldridge 1999; Santos Silva & Tenreyro 2006).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import norm
+
+from handbill.placement.pairs import quoted
+from handbill.types import Interval, Text
+from handbill.workspace import Workspace
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+NOWHERE = "0"
+RARE = "rare"
+RIDGE = 1e-6
+"""Keeps the information invertible; a millionth of one unit sold."""
+
+MAX_ERROR = 0.5
+"""Standard error of a log ratio beyond which an effect says nothing worth reading."""
+
+DISPLAY = {
+    "1": Text(en="store front", zh="店铺前区"),
+    "2": Text(en="store rear", zh="店铺后区"),
+    "3": Text(en="front end cap", zh="前端货架端头"),
+    "4": Text(en="mid-aisle end cap", zh="中段货架端头"),
+    "5": Text(en="rear end cap", zh="后端货架端头"),
+    "6": Text(en="side-aisle end cap", zh="侧通道货架端头"),
+    "7": Text(en="in-aisle", zh="通道内陈列"),
+    "9": Text(en="secondary location", zh="第二陈列位"),
+    "A": Text(en="in-shelf", zh="货架内陈列"),
+}
+MAILER = {
+    "A": Text(en="interior page feature", zh="内页主推"),
+    "C": Text(en="interior page line item", zh="内页单行"),
+    "D": Text(en="front page feature", zh="头版主推"),
+    "F": Text(en="back page feature", zh="封底主推"),
+    "H": Text(en="wrap front feature", zh="外封正面主推"),
+    "J": Text(en="wrap interior coupon", zh="外封内侧优惠券"),
+    "L": Text(en="wrap back feature", zh="外封背面主推"),
+    "P": Text(en="interior page coupon", zh="内页优惠券"),
+    "X": Text(en="free on interior page", zh="内页赠品"),
+    "Z": Text(en="free on front page, back page or wrap", zh="头版、封底或外封赠品"),
+}
+"""Meanings of the codes, as dunnhumby documents them; `0` is nowhere."""
+
+PLACES = {"display": DISPLAY, "mailer": MAILER}
+DEPTHS = (0.05, 0.15, 0.25, 0.35, 0.5)
+"""Edges of the price cuts that are told apart: below the first counts as the regular price."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """One place and what it did.
+
+    Attributes:
+        place: `display` or `mailer`.
+        code: As in the source.
+        name: Readable.
+        uplift: Ratio of unit sales to the same product in the same store in no place; None when
+            there is too little to say.
+        at_price: The same between weeks of the same price cut; None when it cannot be told.
+        cells: Product-store-weeks in the place that the estimate rests on.
+        units: Units sold in them.
+    """
+
+    place: str
+    code: str
+    name: Text
+    uplift: Interval | None
+    at_price: Interval | None
+    cells: int
+    units: int
+
+
+def measure_positions(
+    workspace: Workspace,
+    con: duckdb.DuckDBPyConnection,
+    *,
+    before: date,
+    zone: str,
+    min_units: int,
+) -> list[Position]:
+    """Measure every place that occurs in the log.
+
+    Args:
+        workspace: With `log/exposures`; the answer is empty without.
+        con: With the view `events`.
+        before: Only weeks that ended by this day are looked at.
+        zone: IANA zone in which a sale's day is read.
+        min_units: Units sold in a place below which its effect is not reported.
+
+    Returns:
+        Positions, displays first, by code.
+    """
+    if next(workspace.exposures.rglob("*.parquet"), None) is None:
+        return []
+    aggregate(workspace, con, before, zone)
+    cells = read_cells(con, "place_cells", tuple(PLACES))
+    priced = read_cells(con, "price_cells", (*PLACES, "depth"))
+    plain = estimate(cells, tuple(PLACES), min_units)
+    at_price = estimate(priced, (*PLACES, "depth"), min_units)
+    positions = []
+    for place, names in PLACES.items():
+        for code in sorted(set(cells[place]) - {NOWHERE}):
+            there = cells[cells[place] == code]
+            positions.append(
+                Position(
+                    place=place,
+                    code=code,
+                    name=names.get(code, Text(en=f"{place} {code}", zh=f"{place} {code}")),
+                    uplift=plain.get((place, code)),
+                    at_price=at_price.get((place, code)),
+                    cells=int(there["cells"].sum()),
+                    units=int(there["units"].sum()),
+                )
+            )
+    return positions
+
+
+def aggregate(
+    workspace: Workspace, con: duckdb.DuckDBPyConnection, before: date, zone: str
+) -> None:
+    """Reduce log and exposures to the sufficient statistics of the estimate.
+
+    Leaves the tables `place_cells` and `price_cells`: per product and store (`unit`), pair of
+    places and, in the second, price cut (`depth`): `units` sold, `activity` (expected units but
+    for the level) and `cells`, the weeks. Product-stores count that were in some place in some
+    week and sold something; weeks count in which the store's places were recorded and that lie
+    between the product's first and last sale or place. `price_cells` holds only products that
+    sold somewhere in nearly every week, since a week without a sale shows no price.
+    """
+    for statement in _STATEMENTS:
+        con.execute(
+            statement.format(
+                exposures=quoted(workspace.exposures / "**" / "*.parquet"),
+                products=quoted(workspace.catalog / "products.parquet"),
+                before=before,
+                zone=zone,
+                depth=" + ".join(f"(cut >= {edge} * (paid + cut))::INT" for edge in DEPTHS),
+            )
+        )
+
+
+def read_cells(con: duckdb.DuckDBPyConnection, table: str, factors: Sequence[str]) -> pd.DataFrame:
+    """Cells in a fixed order, so that sums of floats are the same in every run."""
+    columns = ", ".join(["unit", *factors, "dense_rank() OVER (ORDER BY product) AS product"])
+    cells: pd.DataFrame = con.execute(
+        f"""SELECT {columns}, units::DOUBLE AS units, activity, cells FROM {table}
+        WHERE activity > 0 ORDER BY unit, {", ".join(factors)}"""
+    ).df()
+    return cells.astype(dict.fromkeys(factors, "category"))
+
+
+def estimate(
+    cells: pd.DataFrame, factors: Sequence[str], min_units: int, *, level: float = 0.95
+) -> dict[tuple[str, str], Interval]:
+    """Ratios of unit sales for every value of some factors against its first one.
+
+    Args:
+        cells: `product`, `unit`, `units`, `activity` (above 0) and a column per factor; R rows.
+        factors: Columns whose values multiply sales; `0` is the base of each.
+        min_units: Values with fewer units sold are estimated together as one nuisance and left out.
+        level: Of the intervals.
+
+    Returns:
+        By factor and value. Empty when there is nothing to compare.
+    """
+    unit = pd.factorize(cells["unit"])[0].astype(np.int64)
+    units = cells["units"].to_numpy(dtype=np.float64)
+    names: list[tuple[str, str]] = []
+    index = np.full((len(cells), len(factors)), -1)
+    for column, factor in enumerate(factors):
+        values = cells[factor].astype("category").cat
+        sums = np.bincount(values.codes, units, len(values.categories))
+        number = {}
+        for value, sold in zip(values.categories, sums, strict=True):
+            if value != NOWHERE:
+                name = (factor, value if sold >= min_units else RARE)
+                number[value] = names.index(name) if name in names else len(names)
+                names += [name] if name not in names else []
+        of_code = np.array([number.get(value, -1) for value in values.categories], dtype=np.int64)
+        index[:, column] = of_code[values.codes]
+    if not names or units.sum() == 0:
+        return {}
+    activity = cells["activity"].to_numpy(dtype=np.float64)
+    product = pd.factorize(cells["product"])[0].astype(np.int64)
+    beta, error = conditional_poisson(units, activity, unit, product, index, len(names))
+    z = float(norm.ppf(0.5 + level / 2))
+    return {
+        name: Interval(
+            estimate=float(np.exp(beta[rank])),
+            low=float(np.exp(beta[rank] - z * error[rank])),
+            high=float(np.exp(beta[rank] + z * error[rank])),
+            level=level,
+        )
+        for rank, name in enumerate(names)
+        if name[1] != RARE and np.isfinite(error[rank]) and error[rank] < MAX_ERROR
+    }
+
+
+def conditional_poisson(
+    units: Floats, activity: Floats, unit: Ints, cluster: Ints, index: Ints, size: int
+) -> tuple[Floats, Floats]:
+    """Log ratios given each unit's total, and their errors clustered.
+
+    Args:
+        units: (R,) counts.
+        activity: (R,) exposure of each count, above 0.
+        unit: (R,) whose level drops out, numbers from 0.
+        cluster: (R,) products, numbers from 0; a unit lies in one.
+        index: (R, K) which parameter each factor sets in the row, -1 for none.
+        size: Parameters, J.
+
+    Returns:
+        (J,) estimates and (J,) standard errors; infinite where the data say nothing.
+    """
+    count = int(unit.max()) + 1
+    total = np.asarray(np.bincount(unit, units, count), dtype=np.float64)  # (U,)
+    beta = np.zeros(size)
+    for _ in range(50):
+        share = _shares(beta, activity, unit, index, count)
+        score, information = _derivatives(units, total, share, unit, index, size)
+        gradient = score.sum(axis=0)
+        step = np.linalg.solve(information + RIDGE * np.eye(size), gradient - RIDGE * beta)
+        beta = beta + np.clip(step, -1.0, 1.0)
+        if np.abs(step).max() < 1e-8:
+            break
+    of_unit = np.zeros(count, dtype=np.int64)
+    of_unit[unit] = cluster
+    clusters = int(cluster.max()) + 1
+    sums = np.zeros((clusters, size))
+    np.add.at(sums, of_unit, score)
+    inverse = np.linalg.inv(information + RIDGE * np.eye(size))
+    small = clusters / max(1, clusters - 1)
+    robust = inverse @ (sums.T @ sums) @ inverse * small
+    known = np.diag(information) > 1.0
+    return beta, np.where(known, np.sqrt(np.maximum(np.diag(robust), 0)), np.inf)
+
+
+def _shares(beta: Floats, activity: Floats, unit: Ints, index: Ints, count: int) -> Floats:
+    """(R,) expected share of each row in its unit's total."""
+    padded = np.append(beta, 0.0)  # index -1 is the last: no effect
+    rate = activity * np.exp(padded[index].sum(axis=1))
+    return np.asarray(rate / np.bincount(unit, rate, count)[unit], dtype=np.float64)
+
+
+def _derivatives(
+    units: Floats, total: Floats, share: Floats, unit: Ints, index: Ints, size: int
+) -> tuple[Floats, Floats]:
+    """(U, J) scores by unit and the (J, J) information of the conditional likelihood."""
+    count = len(total)
+    mean = np.zeros(count * size)
+    score = np.zeros(count * size)
+    information = np.zeros(size * size)
+    expected = total[unit] * share
+    for column in index.T:
+        on = column >= 0
+        place = unit[on] * size + column[on]
+        mean += np.bincount(place, share[on], count * size)
+        score += np.bincount(place, (units - expected)[on], count * size)
+        for other in index.T:
+            both = on & (other >= 0)
+            pair = column[both] * size + other[both]
+            information += np.bincount(pair, expected[both], size * size)
+    means = mean.reshape(count, size)
+    spread = means.T @ (means * total[:, None])
+    return score.reshape(count, size), information.reshape(size, size) - spread
+
+
+_STATEMENTS = (
+    """CREATE OR REPLACE TEMP TABLE covered AS
+    SELECT DISTINCT store_id AS store, week_start AS week FROM read_parquet({exposures})
+    WHERE week_start + 7 <= DATE '{before}'""",
+    """CREATE OR REPLACE TEMP TABLE days AS
+    SELECT week, week + step AS day FROM (SELECT DISTINCT week FROM covered),
+        (SELECT unnest(range(7))::INT AS step)""",
+    """CREATE OR REPLACE TEMP TABLE lines AS
+    SELECT item_id AS product, affiliation AS store, days.week, transaction_id AS basket,
+        quantity, value_micros::DOUBLE AS paid, coalesce(discount_micros, 0)::DOUBLE AS cut
+    FROM events JOIN days ON days.day = timezone('{zone}', events.occurred_at)::DATE
+    WHERE event = 'purchase' AND affiliation IS NOT NULL AND quantity > 0""",
+    """CREATE OR REPLACE TEMP TABLE sold AS
+    SELECT product, store, week, sum(quantity)::DOUBLE AS units FROM lines GROUP BY ALL""",
+    """CREATE OR REPLACE TEMP TABLE exposed AS
+    SELECT product_id AS product, store_id AS store, week_start AS week,
+        max(display) AS display, max(mailer) AS mailer
+    FROM read_parquet({exposures}) e SEMI JOIN sold
+        ON sold.product = e.product_id AND sold.store = e.store_id
+    WHERE week_start + 7 <= DATE '{before}' GROUP BY ALL""",
+    """CREATE OR REPLACE TEMP TABLE departments AS
+    SELECT id AS product, coalesce(department, '') AS department FROM {products}""",
+    """CREATE OR REPLACE TEMP TABLE pace AS
+    WITH stores AS (
+        SELECT store, week, count(DISTINCT basket)::DOUBLE AS baskets FROM lines
+        SEMI JOIN covered USING (store, week) GROUP BY ALL),
+    shop AS (SELECT week, sum(baskets) AS baskets FROM stores GROUP BY ALL),
+    season AS (
+        SELECT department, week, sum(units) / any_value(baskets) AS season
+        FROM sold JOIN departments USING (product) JOIN shop USING (week) GROUP BY ALL)
+    SELECT store, department, week, baskets * season AS activity,
+        sum(baskets * season) OVER so_far AS until, count(*) OVER so_far AS weeks
+    FROM stores JOIN season USING (week)
+    WINDOW so_far AS (PARTITION BY store, department ORDER BY week)""",
+    """CREATE OR REPLACE TEMP TABLE spans AS
+    WITH seen AS (
+        SELECT product_id AS product, min(week_start) AS low, max(week_start) AS high
+        FROM read_parquet({exposures}) WHERE week_start + 7 <= DATE '{before}' GROUP BY ALL
+        UNION ALL
+        SELECT product, min(week), max(week) FROM sold GROUP BY ALL)
+    SELECT product, min(low) AS low, max(high) AS high FROM seen GROUP BY ALL""",
+    """CREATE OR REPLACE TEMP TABLE panel AS
+    SELECT row_number() OVER (ORDER BY product, store) AS unit, product, store, department, low,
+        high
+    FROM (SELECT DISTINCT product, store FROM sold SEMI JOIN exposed USING (product, store))
+    JOIN departments USING (product) JOIN spans USING (product)""",
+    """CREATE OR REPLACE TEMP TABLE place_cells AS
+    WITH placed AS (
+        SELECT product, unit, display, mailer, sum(coalesce(units, 0)) AS units,
+            sum(activity) AS activity, count(*) AS cells
+        FROM panel JOIN exposed USING (product, store)
+        JOIN pace USING (store, department, week)
+        LEFT JOIN sold USING (product, store, week) GROUP BY ALL),
+    whole AS (
+        SELECT product, unit, any_value(u.units) AS units, max(until) - min(until - activity)
+            AS activity, count(*) AS cells
+        FROM panel JOIN pace USING (store, department)
+        JOIN (SELECT product, store, sum(units) AS units FROM sold
+            SEMI JOIN pace USING (store, week) GROUP BY ALL) u USING (product, store)
+        WHERE week BETWEEN low AND high GROUP BY ALL)
+    FROM placed UNION ALL BY NAME
+    SELECT product, unit, '0' AS display, '0' AS mailer, w.units - coalesce(p.units, 0) AS units,
+        greatest(w.activity - coalesce(p.activity, 0), 0) AS activity,
+        w.cells - coalesce(p.cells, 0) AS cells
+    FROM whole w LEFT JOIN (SELECT unit, sum(units) AS units, sum(activity) AS activity,
+        sum(cells) AS cells FROM placed GROUP BY ALL) p USING (unit)
+    WHERE w.cells > coalesce(p.cells, 0)""",
+    """CREATE OR REPLACE TEMP TABLE prices AS
+    WITH weekly AS (
+        SELECT product, week, ({depth})::VARCHAR AS depth FROM (
+            SELECT product, week, sum(paid) AS paid, sum(cut) AS cut FROM lines GROUP BY ALL)
+        WHERE paid + cut > 0)
+    FROM weekly SEMI JOIN (
+        SELECT product FROM weekly JOIN spans USING (product) GROUP BY product
+        HAVING count(*) >= 0.9 * (1 + date_diff('day', any_value(low), any_value(high)) / 7)
+    ) USING (product)""",
+    """CREATE OR REPLACE TEMP TABLE price_cells AS
+    SELECT product, unit, coalesce(display, '0') AS display, coalesce(mailer, '0') AS mailer,
+        depth, sum(coalesce(units, 0)) AS units, sum(activity) AS activity, count(*) AS cells
+    FROM panel JOIN prices USING (product) JOIN pace USING (store, department, week)
+    LEFT JOIN exposed USING (product, store, week)
+    LEFT JOIN sold USING (product, store, week) GROUP BY ALL""",
+)

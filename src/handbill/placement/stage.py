@@ -1,0 +1,419 @@
+"""Runs the stage: models, walk-forward scores, places, send times, then the plan."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from scipy.special import logit
+from sqlalchemy import delete, insert
+
+from handbill.engine import connect
+from handbill.errors import SourceError
+from handbill.placement import words
+from handbill.placement.calibration import Calibration
+from handbill.placement.habit import recency_frequency_spend
+from handbill.placement.messages import EVERYONE
+from handbill.placement.pairs import (
+    Campaign,
+    mailed_pairs,
+    quoted,
+    read_campaigns,
+    view_events,
+    with_features,
+)
+from handbill.placement.plan import Chances, Plan, horizon, make_plan
+from handbill.placement.positions import Position, measure_positions
+from handbill.placement.response import ResponseModel, save
+from handbill.placement.send_time import send_times
+from handbill.placement.settings import Settings
+from handbill.placement.walk_forward import Forward, ended_before, enough, scored, train, walk
+from handbill.ports import Progress
+from handbill.state import open_state, plans
+from handbill.types import ShopProfile, StageResult, Text
+from handbill.workspace import Workspace, write_json, write_parquet
+
+MEMORY_GB = 2.0
+
+WALK_FORWARD = pa.schema(
+    [
+        ("person", pa.string()),
+        ("campaign_id", pa.string()),
+        ("probability", pa.float64()),
+        ("score_rf", pa.float64()),
+        ("trained_on", pa.int64()),
+        ("trained_pairs", pa.int64()),
+    ]
+)
+SEND_TIMES = pa.schema(
+    [
+        ("person", pa.string()),
+        ("weekday", pa.int32()),
+        ("hour", pa.int32()),
+        ("baskets", pa.int64()),
+        ("source", pa.string()),
+    ]
+)
+ATTENTION_CODES = ("D", "A", "C")
+"""Mailer places that a message's slots are likened to: front page, interior feature, line item."""
+
+ATTENTION_GUESS = (1.0, 0.6, 0.4)
+"""What slots are worth against the lead where no mailer was measured."""
+
+
+@dataclass(slots=True)
+class _Report:
+    """What the steps tell, gathered."""
+
+    figures: dict[str, float | int | str] = field(default_factory=dict)
+    outputs: list[Path] = field(default_factory=list)
+    notes: list[Text] = field(default_factory=list)
+
+
+def run(
+    workspace: Workspace, shop: ShopProfile, settings: Settings, progress: Progress
+) -> StageResult:
+    """Write `models/response` and the tables walk_forward, positions, send_times and plan.
+
+    Args:
+        workspace: With the tables of the stages before.
+        shop: Its zone and the plan's day.
+        settings: Of the stage.
+        progress: Told each step.
+
+    Returns:
+        Figures, outputs, and notes where there was not enough data.
+
+    Raises:
+        SourceError: A stage before has not run.
+        PlanError: Two settings contradict each other.
+    """
+    con = connect(memory_gb=MEMORY_GB, threads=2).con
+    report = _Report()
+    if not view_events(workspace, con):
+        raise SourceError(f"no events in {workspace.events}; run: handbill run {workspace.root}")
+    campaigns = read_campaigns(workspace, con)
+    model = _respond(workspace, shop, settings, campaigns, con, report, progress)
+    progress("measuring places in store and mailer", 0.5)
+    positions = _positions(workspace, shop, settings, con, report)
+    progress("finding send times", 0.7)
+    people = _people(workspace, shop, con)
+    times = send_times(
+        con,
+        people,
+        before=shop.as_of,
+        zone=shop.timezone,
+        min_baskets=settings.min_person_baskets,
+        quiet=(settings.quiet_from, settings.quiet_to),
+    )
+    _write_frame(workspace.tables / "send_times.parquet", times, SEND_TIMES, report)
+    report.figures["send_times_own"] = int((times["source"] == "person").sum())
+    report.notes.append(words.send_time_caveat())
+    progress("planning", 0.8)
+    coming = horizon(campaigns, shop.as_of, settings.horizon_days)
+    chances = _chances(
+        workspace, shop, settings, coming, people.merge(times, on="person"), model, positions, con
+    )
+    _write_plan(workspace, make_plan(chances, shop, settings), shop, settings, report)
+    return StageResult(
+        figures=report.figures, outputs=tuple(report.outputs), notes=tuple(report.notes)
+    )
+
+
+def _respond(
+    workspace: Workspace,
+    shop: ShopProfile,
+    settings: Settings,
+    campaigns: Sequence[Campaign],
+    con: duckdb.DuckDBPyConnection,
+    report: _Report,
+    progress: Progress,
+) -> ResponseModel | None:
+    """Walk forward over past campaigns, then fit the model of the plan."""
+    progress("reading who was mailed", 0.0)
+    pairs = _history(workspace, settings, campaigns, con)
+    forward = walk(
+        pairs.drop(columns="score_rf"),
+        campaigns,
+        settings,
+        lambda name, part: progress(f"walking forward: campaign {name}", 0.05 + 0.4 * part),
+    )
+    _write_walk(workspace, scored(forward, settings), pairs, settings, report)
+    moment = datetime.combine(shop.as_of, datetime.min.time(), tzinfo=UTC)
+    ended = [one.id for one in ended_before(campaigns, moment)]
+    past = pairs[pairs["campaign_id"].isin(ended)].drop(columns="score_rf")
+    report.figures["trained_campaigns"] = past["campaign_id"].nunique()
+    report.figures["trained_pairs"] = len(past)
+    report.figures["trained_redeemers"] = int(past["redeemed"].sum())
+    if not enough(past, settings):
+        report.notes.append(
+            words.no_model(past["campaign_id"].nunique(), int(past["redeemed"].sum()), settings)
+        )
+        return None
+    model = train(past, forward, moment, settings)
+    known = pd.concat([one.pairs for one in forward if one.campaign.ends_at <= moment])
+    metrics = {
+        "forward_pairs": float(len(known)),
+        "forward_expected": float(known["probability"].sum()),
+        "forward_actual": float(known["redeemed"].sum()),
+    }
+    report.outputs.append(save(model, workspace.models / "response", metrics))
+    report.figures["response_model"] = model.version
+    return model
+
+
+def _history(
+    workspace: Workspace,
+    settings: Settings,
+    campaigns: Sequence[Campaign],
+    con: duckdb.DuckDBPyConnection,
+) -> pd.DataFrame:
+    """All mailed pairs with outcomes, features, `score_rf` and `prior`."""
+    if not campaigns:
+        columns = ("person", "campaign_id", "redeemed", "kind", "score_rf", "prior")
+        return pd.DataFrame({name: [] for name in columns})
+    pairs = with_features(workspace, mailed_pairs(con), campaigns, con)
+    habits = _habits(con, {one.id: one.day for one in campaigns})
+    pairs = pairs.merge(habits, on=["person", "campaign_id"], how="left")
+    pairs["score_rf"] = pairs["score_rf"].fillna(0.0)
+    pairs["prior"] = prior(pairs["score_rf"], settings)
+    return pairs
+
+
+def _habits(con: duckdb.DuckDBPyConnection, days: Mapping[str, date]) -> pd.DataFrame:
+    """`person`, `campaign_id`, `score_rf` as of each campaign's day."""
+    scores = recency_frequency_spend(con, days.values())
+    scores["day"] = pd.to_datetime(scores["day"]).dt.date
+    named = pd.DataFrame({"campaign_id": list(days), "day": list(days.values())})
+    return named.merge(scores, on="day")[["person", "campaign_id", "score"]].rename(
+        columns={"score": "score_rf"}
+    )
+
+
+def prior(score: "pd.Series[float]", settings: Settings) -> "pd.Series[float]":
+    """Probability without a model: the assumed rate, tilted by recency, frequency and spend."""
+    return 2 * settings.prior_rate * score
+
+
+def _write_walk(
+    workspace: Workspace,
+    kept: Sequence[Forward],
+    pairs: pd.DataFrame,
+    settings: Settings,
+    report: _Report,
+) -> None:
+    parts = [
+        one.pairs.assign(trained_on=one.trained_on, trained_pairs=one.trained_pairs) for one in kept
+    ]
+    report.figures["campaigns_scored"] = len(parts)
+    if parts:
+        keys = ["person", "campaign_id"]
+        rows = pd.concat(parts).merge(pairs[[*keys, "score_rf"]], on=keys)
+        rows = rows.sort_values(["campaign_id", "person"], ignore_index=True)
+    else:
+        rows = pd.DataFrame({name: [] for name in WALK_FORWARD.names})
+        report.notes.append(words.no_walk_forward(settings))
+    report.figures["pairs_scored"] = len(rows)
+    _write_frame(workspace.tables / "walk_forward.parquet", rows, WALK_FORWARD, report)
+
+
+def _positions(
+    workspace: Workspace,
+    shop: ShopProfile,
+    settings: Settings,
+    con: duckdb.DuckDBPyConnection,
+    report: _Report,
+) -> list[Position]:
+    positions = measure_positions(
+        workspace,
+        con,
+        before=shop.as_of,
+        zone=shop.timezone,
+        min_units=settings.min_position_sales,
+    )
+    records = [_position(one) for one in positions]
+    report.outputs.append(write_json(workspace.tables / "positions.json", records))
+    report.figures["positions_measured"] = sum(one.uplift is not None for one in positions)
+    report.figures["positions_unknown"] = sum(one.uplift is None for one in positions)
+    report.notes.append(words.position_caveat() if positions else words.no_positions())
+    return positions
+
+
+def _position(one: Position) -> dict[str, Any]:
+    plain, priced = one.uplift, one.at_price
+    return {
+        "place": one.place,
+        "code": one.code,
+        "name": asdict(one.name),
+        "uplift": plain and plain.estimate,
+        "low": plain and plain.low,
+        "high": plain and plain.high,
+        "at_price": priced and {"uplift": priced.estimate, "low": priced.low, "high": priced.high},
+        "cells": one.cells,
+        "units": one.units,
+    }
+
+
+def attention(positions: Sequence[Position], slots: int) -> tuple[float, ...]:
+    """What each slot of a message is worth against the lead, never more than the one before.
+
+    The extra sales of the mailer's places at the same price cut, as a share of the front page's;
+    a guess when they were not measured. Slots past the third are worth as much as the third.
+    """
+    extra = {
+        one.code: (one.at_price or one.uplift)
+        for one in positions
+        if one.place == "mailer" and one.uplift is not None
+    }
+    found = [extra.get(code) for code in ATTENTION_CODES]
+    shares = list(ATTENTION_GUESS)
+    lead = found[0]
+    if lead is not None and lead.low > 1:
+        for rank, one in enumerate(found):
+            if one is not None:
+                shares[rank] = min(1.0, max(0.05, (one.estimate - 1) / (lead.estimate - 1)))
+    falling = np.minimum.accumulate(np.array(shares))
+    return tuple(float(falling[min(slot, len(falling) - 1)]) for slot in range(slots))
+
+
+def _people(
+    workspace: Workspace, shop: ShopProfile, con: duckdb.DuckDBPyConnection
+) -> pd.DataFrame:
+    """`person` and `segment_id` of everyone known on the plan's day."""
+    path = workspace.tables / "customers" / f"as_of={shop.as_of}" / "features.parquet"
+    if not path.is_file():
+        raise SourceError(f"{path} is missing; run: handbill run {workspace.root} --until audience")
+    people: pd.DataFrame = con.execute(
+        f"SELECT DISTINCT person FROM {quoted(path)} ORDER BY person"
+    ).df()
+    segments = workspace.tables / "segments.parquet"
+    if segments.is_file():
+        known = con.execute(f"SELECT person, segment_id FROM {quoted(segments)}").df()
+        people = people.merge(known, on="person", how="left")
+    else:
+        people["segment_id"] = EVERYONE
+    return people.assign(segment_id=people["segment_id"].fillna(EVERYONE).astype(str))
+
+
+def _chances(
+    workspace: Workspace,
+    shop: ShopProfile,
+    settings: Settings,
+    coming: tuple[Campaign, ...],
+    people: pd.DataFrame,
+    model: ResponseModel | None,
+    positions: Sequence[Position],
+    con: duckdb.DuckDBPyConnection,
+) -> Chances:
+    """Everyone in every coming campaign, with a probability each."""
+    named = pd.DataFrame({"campaign_id": pd.Series([one.id for one in coming], dtype="str")})
+    pairs = people.merge(named, how="cross")
+    if model is not None and not pairs.empty:
+        keys = pairs[["person", "campaign_id"]]
+        known = with_features(workspace, keys, coming, con, as_of=shop.as_of)
+        score = known[["person", "campaign_id"]].assign(score=model.score(known))
+        pairs = pairs.merge(score, on=["person", "campaign_id"])
+        pairs["probability"] = model.calibration.probability(pairs["score"].to_numpy())
+    else:
+        habits = _habits(con, {one.id: shop.as_of for one in coming})
+        pairs = pairs.merge(habits, on=["person", "campaign_id"], how="left")
+        pairs["probability"] = prior(pairs["score_rf"].fillna(0.0), settings)
+        pairs["score"] = logit(np.clip(pairs["probability"], 1e-9, 1 - 1e-9))
+    return Chances(
+        campaigns=coming,
+        offers=_offers(workspace, coming, con),
+        creatives=_creatives(workspace, shop, con),
+        pairs=pairs,
+        interest=_interest(workspace, con),
+        attention=attention(positions, settings.slots),
+        calibration=Calibration() if model is None else model.calibration,
+        response_model=None if model is None else model.version,
+    )
+
+
+def _offers(
+    workspace: Workspace, coming: Sequence[Campaign], con: duckdb.DuckDBPyConnection
+) -> dict[str, list[str]]:
+    path = workspace.catalog / "offers.parquet"
+    offers: dict[str, list[str]] = {one.id: [] for one in coming}
+    if path.is_file():
+        for campaign, offer in con.execute(
+            f"SELECT campaign_id, id FROM {quoted(path)} ORDER BY ALL"
+        ).fetchall():
+            if campaign in offers:
+                offers[campaign].append(offer)
+    return offers
+
+
+def _creatives(
+    workspace: Workspace, shop: ShopProfile, con: duckdb.DuckDBPyConnection
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Approved creatives in the shop's language, by offer and segment."""
+    path = workspace.tables / "creatives.parquet"
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    if path.is_file():
+        rows = con.execute(
+            f"""SELECT offer_id, segment_id, id FROM {quoted(path)}
+            WHERE status = 'approved' AND language = ? ORDER BY ALL""",
+            [shop.language],
+        ).fetchall()
+        for offer, segment, creative in rows:
+            segments = found.setdefault(offer, {})
+            segments[segment] = (*segments.get(segment, ()), creative)
+    return found
+
+
+def _interest(workspace: Workspace, con: duckdb.DuckDBPyConnection) -> "pd.Series[float]":
+    path = workspace.tables / "offer_interest.parquet"
+    keys = ["person", "offer_id"]
+    if not path.is_file():
+        empty = pd.MultiIndex.from_arrays([[], []], names=keys)
+        return pd.Series(np.zeros(0), index=empty)
+    rows: pd.DataFrame = con.execute(
+        f"SELECT person, offer_id, score FROM {quoted(path)} ORDER BY ALL"
+    ).df()
+    return rows.set_index(keys)["score"]
+
+
+def _write_plan(
+    workspace: Workspace, plan: Plan, shop: ShopProfile, settings: Settings, report: _Report
+) -> None:
+    """The table, its summary and the row in the state; the figures too."""
+    path = write_parquet(workspace.tables / "plan.parquet", plan.table)
+    report.outputs += [path, write_json(workspace.tables / "plan.json", plan.summary)]
+    report.notes += plan.notes
+    state = open_state(workspace.state_url)
+    with state.begin() as connection:
+        connection.execute(delete(plans).where(plans.c.id == plan.id))
+        connection.execute(
+            insert(plans).values(
+                id=plan.id,
+                as_of=str(shop.as_of),
+                path=str(path.relative_to(workspace.root)),
+                digest=plan.id.removeprefix("plan_"),
+                settings=asdict(settings),
+                expected=plan.summary["expected"],
+                created_at=datetime.now(UTC),
+            )
+        )
+    state.dispose()
+    report.figures.update(
+        planned_messages=plan.summary["messages"],
+        planned_people=plan.summary["people"],
+        planned_explored=plan.summary["explored"],
+        planned_spend_micros=plan.summary["spend_micros"],
+        expected_redemptions=round(plan.redemptions.estimate, 2),
+        expected_redemptions_low=round(plan.redemptions.low, 2),
+        expected_redemptions_high=round(plan.redemptions.high, 2),
+        budget_price=plan.summary["budget_price"],
+    )
+
+
+def _write_frame(path: Path, frame: pd.DataFrame, schema: pa.Schema, report: _Report) -> None:
+    table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    report.outputs.append(write_parquet(path, table))
