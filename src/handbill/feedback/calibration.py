@@ -69,7 +69,7 @@ def error_by_chance(probability: Array, bin_of: Indices, seed: int) -> float:
 
 
 def expected_against_actual(pairs: Pairs) -> Expected:
-    """The sum of the probabilities against the redeemers that came; of campaigns that have ended."""
+    """The sum of the probabilities against the redeemers that came."""
     expected = poisson_binomial(pairs.probability)
     actual = int(pairs.outcome.sum())
     return Expected(
