@@ -1,0 +1,137 @@
+"""The shape that every source is brought into before anything judges it.
+
+An adapter fills a DuckDB connection with relations `raw_<name>` that have these columns, in any
+order; a relation that the source does not have stays empty. Beside its columns every relation has
+
+- `row`: 0-based position in the source,
+- `problem`: a reason the adapter itself found, such as an unreadable number, or null,
+- `raw`: JSON of the source's fields without the customer's, for the quarantine.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import duckdb
+
+from handbill.types import ShopProfile, Text
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "orders": {
+        "customer": "VARCHAR",
+        "order_id": "VARCHAR",
+        "product_id": "VARCHAR",
+        "ordered_at": "TIMESTAMPTZ",
+        "quantity": "BIGINT",  # units
+        "paid": "BIGINT",  # micros, what the customer paid for the line
+        "discount": "BIGINT",  # micros, the shop's own price reduction
+        "coupon_discount": "BIGINT",  # micros, all coupons on the line
+        "coupon": "VARCHAR",
+        "store": "VARCHAR",
+        "line_id": "VARCHAR",  # tells two equal lines of one order apart
+        "product_title": "VARCHAR",
+        "measured": "BIGINT",  # what the source counts of goods sold by measure, such as fuel
+    },
+    "products": {
+        "id": "VARCHAR",
+        "title": "VARCHAR",
+        "brand": "VARCHAR",
+        "brand_kind": "VARCHAR",
+        "department": "VARCHAR",
+        "category": "VARCHAR",
+        "category_zh": "VARCHAR",
+        "type": "VARCHAR",
+        "size": "VARCHAR",
+    },
+    "campaigns": {
+        "id": "VARCHAR",
+        "kind": "VARCHAR",
+        "starts_at": "TIMESTAMPTZ",
+        "ends_at": "TIMESTAMPTZ",  # exclusive
+    },
+    "mailings": {
+        "customer": "VARCHAR",
+        "campaign_id": "VARCHAR",
+        "mailed_at": "TIMESTAMPTZ",  # null: the campaign's start stands in
+    },
+    "redemptions": {
+        "customer": "VARCHAR",
+        "campaign_id": "VARCHAR",
+        "coupon": "VARCHAR",
+        "redeemed_at": "TIMESTAMPTZ",
+    },
+    "offers": {"campaign_id": "VARCHAR", "coupon": "VARCHAR", "product_id": "VARCHAR"},
+    "exposures": {
+        "product_id": "VARCHAR",
+        "store_id": "VARCHAR",
+        "week_start": "DATE",
+        "display": "VARCHAR",
+        "mailer": "VARCHAR",
+    },
+    "people": {
+        "customer": "VARCHAR",
+        "age": "VARCHAR",
+        "income": "VARCHAR",
+        "home_ownership": "VARCHAR",
+        "marital_status": "VARCHAR",
+        "household_size": "VARCHAR",
+        "household_comp": "VARCHAR",
+        "kids_count": "VARCHAR",
+    },
+}
+"""Relation -> column -> DuckDB type."""
+
+WITH_CUSTOMER = tuple(name for name, columns in COLUMNS.items() if "customer" in columns)
+"""Relations whose rows belong to a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unparsed:
+    """A row that could not even be split into fields.
+
+    Attributes:
+        row: 0-based position in the source.
+        raw: JSON of what may be kept of it; never the line itself, in which an identifier may be.
+    """
+
+    row: int
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What an adapter has put into the connection.
+
+    Attributes:
+        present: Relations that the source has, whether or not they have rows.
+        unparsed: Rows of a relation that never became one.
+        notes: What a user should know about how it was read.
+    """
+
+    present: tuple[str, ...]
+    unparsed: Mapping[str, Sequence[Unparsed]] = field(default_factory=dict)
+    notes: tuple[Text, ...] = ()
+
+
+class Source(Protocol):
+    """One kind of source: the rest of the stage does not know which."""
+
+    @property
+    def name(self) -> str:
+        """Importer and its version, as the log records it."""
+
+    def fingerprint(self) -> str:
+        """Content hash of its files."""
+
+    def load(self, connection: duckdb.DuckDBPyConnection, shop: ShopProfile) -> Loaded:
+        """Create the relations it has."""
+
+
+def create_missing(connection: duckdb.DuckDBPyConnection, present: Sequence[str]) -> None:
+    """Create the relations a source does not have, empty, so that one code path serves all."""
+    for name, columns in COLUMNS.items():
+        if name not in present:
+            listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+            connection.execute(
+                f"CREATE TABLE raw_{name} (row BIGINT, problem VARCHAR, raw VARCHAR, {listed})"
+            )

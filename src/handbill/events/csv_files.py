@@ -1,0 +1,138 @@
+"""A CSV file as text columns: delimiter, encoding and broken lines are dealt with here."""
+
+import codecs
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from handbill.errors import SourceError
+from handbill.events.canonical import Unparsed
+
+CHUNK = 1 << 20
+BLOCK = 8 << 20
+SWALLOWED = 20
+"""A broken row that spans so many lines is an unclosed quote that swallowed its followers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvFile:
+    """What a file looks like, before its rows are read.
+
+    Attributes:
+        path: Where it is.
+        encoding: `utf-8`, `utf-16` or `gb18030`.
+        delimiter: One of `,`, `;` and tab.
+        headers: Its first line's fields.
+    """
+
+    path: Path
+    encoding: str
+    delimiter: str
+    headers: tuple[str, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> "CsvFile":
+        """Look at a file.
+
+        Raises:
+            SourceError: It cannot be read, is empty, or is in no encoding that is understood.
+        """
+        try:
+            encoding = detect_encoding(path)
+            with path.open(encoding=encoding, newline="") as handle:
+                first = handle.readline().lstrip("\ufeff")
+        except OSError as error:
+            raise SourceError(f"cannot read {path}: {error.strerror}") from error
+        if not first.strip():
+            raise SourceError(
+                f"{path} is empty; its first line must name the columns (docs/import.md)"
+            )
+        delimiter = max(",;\t", key=first.count)
+        headers = next(csv.reader([first], delimiter=delimiter))
+        return cls(
+            path=path,
+            encoding=encoding,
+            delimiter=delimiter,
+            headers=tuple(header.strip() for header in headers),
+        )
+
+    def read(self, columns: Mapping[str, str]) -> tuple[pa.Table, Sequence[Unparsed]]:
+        """Read the rows.
+
+        Args:
+            columns: Our column -> the header it stands under.
+
+        Returns:
+            Our columns as text and `row`, and the rows that do not split into the header's columns.
+            Of those only the shape is kept: an identifier could be anywhere in them.
+
+        Raises:
+            SourceError: The file as a whole is no CSV.
+        """
+        broken: list[Unparsed] = []
+
+        def refuse(row: pc.InvalidRow) -> str:
+            if row.text.count("\n") >= SWALLOWED:
+                raise SourceError(
+                    f"{self.path.name}: a quote that opens in line {row.number} or before is "
+                    "never closed; close it and run again"
+                )
+            shape = {"expected_columns": row.expected_columns, "columns": row.actual_columns}
+            broken.append(Unparsed(row=row.number - 2, raw=json.dumps(shape)))
+            return "skip"
+
+        names = [f"c{i}" for i in range(len(self.headers))]
+        ours = {name: names[self.headers.index(header)] for name, header in columns.items()}
+        try:
+            table = pc.read_csv(
+                self.path,
+                read_options=pc.ReadOptions(
+                    column_names=names,
+                    skip_rows=1,
+                    encoding=self.encoding,
+                    block_size=BLOCK,
+                    use_threads=False,  # only then are broken rows numbered
+                ),
+                parse_options=pc.ParseOptions(
+                    delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=refuse
+                ),
+                convert_options=pc.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    include_columns=list(ours.values()),
+                    strings_can_be_null=False,
+                ),
+            )
+        except (pa.ArrowInvalid, UnicodeError) as error:
+            raise SourceError(
+                f"cannot read {self.path.name} as CSV: {str(error).splitlines()[0]}"
+            ) from error
+        table = table.rename_columns(list(ours))
+        rows = np.arange(table.num_rows + len(broken))
+        rows = np.delete(rows, [one.row for one in broken])
+        return table.append_column("row", pa.array(rows, pa.int64())), broken
+
+
+def detect_encoding(path: Path) -> str:
+    """UTF-8 (with or without a byte order mark), UTF-16 with one, else GB18030.
+
+    Raises:
+        SourceError: It is none of them.
+    """
+    with path.open("rb") as handle:
+        if handle.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            with path.open(encoding=encoding, newline="") as text:
+                while text.read(CHUNK):
+                    pass
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    raise SourceError(f"{path} is neither UTF-8 nor GB18030; export it as UTF-8")

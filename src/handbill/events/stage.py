@@ -1,0 +1,189 @@
+"""The import, step by step: load, pseudonymise, judge, catalogue, log, receipt."""
+
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import duckdb
+
+from handbill.engine import connect
+from handbill.errors import SourceError, WorkspaceError
+from handbill.events import log
+from handbill.events.canonical import COLUMNS, create_missing
+from handbill.events.catalogue import create_catalogue
+from handbill.events.cleaning import REASONS, Receipt, judge, register_identities
+from handbill.events.settings import Settings
+from handbill.events.sources import find_source
+from handbill.ports import Progress
+from handbill.trust.identity import open_key
+from handbill.types import ShopProfile, StageResult, Text
+from handbill.workspace import Workspace, replacing, write_json
+
+MEMORY_GB = 1.5
+"""DuckDB's own; the largest relation is streamed, so a larger source needs no more."""
+
+CATALOG: Mapping[str, str] = {
+    "products": "SELECT * FROM products",
+    "campaigns": "SELECT * FROM campaigns",
+    "offers": "SELECT * FROM offers",
+    "offer_products": "SELECT offer_id, product_id FROM offer_products",
+}
+"""File of the catalogue -> its rows."""
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def run(
+    workspace: Workspace, shop: ShopProfile, settings: Settings, progress: Progress
+) -> StageResult:
+    """Import the source into the workspace; see `handbill.events.run`."""
+    source = find_source(settings)
+    backend = connect(memory_gb=MEMORY_GB)
+    connection: duckdb.DuckDBPyConnection = backend.con
+    try:
+        with explaining_full_disk(workspace.root):
+            connection.execute("SET preserve_insertion_order = true")  # same input, same files
+            progress("Reading the source", 0.0)
+            loaded = source.load(connection, shop)
+            create_missing(connection, loaded.present)
+            progress("Turning customers into pseudonyms", 0.05)
+            register_identities(connection, open_key(workspace.keys))
+            progress("Judging every row", 0.1)
+            receipts = judge(connection, settings, shop.as_of, loaded)
+            _refuse_hopeless(receipts["orders"])
+            progress("Building the catalogue", 0.5)
+            create_catalogue(connection, settings, shop.as_of)
+            log.create_events(connection, source.name)
+            _write(connection, workspace, receipts, progress)
+            figures = _figures(connection, receipts)
+    finally:
+        backend.disconnect()
+    return StageResult(
+        figures=figures,
+        outputs=(
+            workspace.catalog,
+            workspace.events,
+            workspace.exposures,
+            people_path(workspace),
+            workspace.quarantine,
+        ),
+        notes=(*loaded.notes, *_notes(receipts)),
+    )
+
+
+def people_path(workspace: Workspace) -> Path:
+    """Where the recorded attributes of people go."""
+    return workspace.events.parent / "people.parquet"
+
+
+def _refuse_hopeless(orders: Receipt) -> None:
+    """An import that keeps no sale is a misread file; the old log is worth more than that."""
+    if orders.kept:
+        return
+    if not orders.received:
+        raise SourceError("the source has no orders; export at least one and run again")
+    reason = next(iter(orders.reasons))
+    raise SourceError(
+        f"none of {orders.received} orders can be used; most often {reason}: {REASONS[reason]}; "
+        "docs/import.md shows how a row must look"
+    )
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    workspace: Workspace,
+    receipts: Mapping[str, Receipt],
+    progress: Progress,
+) -> None:
+    for name, query in CATALOG.items():
+        with replacing(workspace.catalog / f"{name}.parquet") as part:
+            log.copy(connection, query, part)
+    progress("Writing the event log", 0.6)
+    log.write_dated(connection, workspace)
+    progress("Writing placements", 0.8)
+    log.write_exposures(connection, workspace.exposures)
+    with replacing(people_path(workspace)) as part:
+        attributes = ", ".join(name for name in COLUMNS["people"] if name != "customer")
+        log.copy(connection, f"SELECT person, {attributes} FROM kept_people ORDER BY person", part)
+    _write_quarantine(connection, workspace, receipts)
+
+
+def _write_quarantine(
+    connection: duckdb.DuckDBPyConnection, workspace: Workspace, receipts: Mapping[str, Receipt]
+) -> None:
+    """The refused rows and the receipts; the collector's files in the folder are not ours."""
+    for name in COLUMNS:
+        path = workspace.quarantine / f"{name}.parquet"
+        if name not in receipts:
+            path.unlink(missing_ok=True)  # of an earlier source that had such rows
+            continue
+        with replacing(path) as part:
+            log.copy(
+                connection,
+                f"SELECT '{name}' AS source, row, reason, raw FROM refused_{name} ORDER BY row",
+                part,
+            )
+    write_json(
+        workspace.quarantine / "receipt.json",
+        {name: asdict(receipt) for name, receipt in receipts.items()},
+    )
+
+
+def _figures(
+    connection: duckdb.DuckDBPyConnection, receipts: Mapping[str, Receipt]
+) -> dict[str, float | int | str]:
+    people, first, last = connection.execute(
+        "SELECT count(DISTINCT person), min(ordered_at)::DATE, max(ordered_at)::DATE "
+        "FROM kept_orders"
+    ).fetchall()[0]
+    products, campaigns, offers = (
+        connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]
+        for name in ("products", "campaigns", "offers")
+    )
+    return {
+        "rows_received": sum(one.received for one in receipts.values()),
+        "rows_kept": sum(one.kept for one in receipts.values()),
+        "rows_duplicate": sum(one.duplicate for one in receipts.values()),
+        "rows_quarantined": sum(one.quarantined for one in receipts.values()),
+        "purchase_lines": receipts["orders"].kept,
+        "people": people,
+        "products": products,
+        "campaigns": campaigns,
+        "offers": offers,
+        "exposures": receipts["exposures"].kept if "exposures" in receipts else 0,
+        "first_day": first.isoformat(),
+        "last_day": last.isoformat(),
+    }
+
+
+def _notes(receipts: Mapping[str, Receipt]) -> tuple[Text, ...]:
+    refused = sum(one.quarantined for one in receipts.values())
+    if not refused:
+        return ()
+    return (
+        Text(
+            en=f"{refused:,} rows could not be used; log/quarantine holds each with its reason.",
+            zh=f"有 {refused:,} 行数据无法使用，每一行及其原因都保存在 log/quarantine 中。",
+        ),
+    )
+
+
+@contextmanager
+def explaining_full_disk(folder: Path) -> Iterator[None]:
+    """Turn "no space left" into one line that names the place.
+
+    Raises:
+        WorkspaceError: The disk that holds `folder` is full.
+    """
+    try:
+        yield
+    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        # DuckDB says it in words; it also runs out of "memory" when its spill file does not fit.
+        full = isinstance(error, OSError) and error.errno in DISK_FULL
+        if full or "No space left" in str(error) or "max_temp_directory_size" in str(error):
+            raise WorkspaceError(
+                f"disk full while writing to {folder}; free some space and run again"
+            ) from error
+        raise
