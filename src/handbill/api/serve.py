@@ -1,0 +1,148 @@
+"""`handbill serve`: one process, one workspace, until it is told to stop."""
+
+import asyncio
+import fcntl
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from handbill.api.app import Collector
+from handbill.api.commit import GroupCommit
+from handbill.api.drain import Drain
+from handbill.api.intake import Intake
+from handbill.api.settings import Settings
+from handbill.api.writekeys import VARIABLE, open_keys
+from handbill.errors import ConfigError, WorkspaceError
+from handbill.events.inbox import SqliteInbox
+from handbill.ports import EventInbox
+from handbill.trust.identity import open_key
+from handbill.types import ShopProfile
+from handbill.workspace import Workspace
+
+CLOSING_SECONDS = 10
+BACKLOG = 1_024
+
+
+def serve(
+    workspace: Workspace,
+    shop: ShopProfile,
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    say: Callable[[str], None] = print,
+    open_inbox: Callable[[Workspace], EventInbox] = SqliteInbox.open,
+) -> None:
+    """Collect events until the process gets SIGTERM or SIGINT.
+
+    Args:
+        workspace: Where events go.
+        shop: Its currency.
+        settings: Bounds.
+        host: Address to listen on; the default is this machine only.
+        port: 0 takes a free one.
+        say: Tells the user where it listens.
+        open_inbox: Which inbox keeps what is acknowledged.
+
+    Raises:
+        WorkspaceError: Another collector has the workspace, or its disk takes no events.
+        ConfigError: The address is taken or not this machine's; a write key is too short.
+    """
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    with only_collector(workspace), listening(host, port) as listener:
+        keys, file = open_keys(workspace.keys, os.environ.get(VARIABLE, ""))
+        intake = Intake(shop, settings, open_key(workspace.keys))
+        inbox = open_inbox(workspace)
+        try:
+            address = listener.getsockname()
+            say(f"Collecting for {shop.name} on http://{host}:{address[1]} (stop: Ctrl-C)")
+            if file is not None:
+                say(f"Write key: in {file}")
+            app = Collector(intake, keys, settings)
+            with outliving_signals(), asyncio.Runner() as runner:
+                runner.run(_serve(app, inbox, workspace, settings, listener))
+        finally:
+            inbox.close()
+
+
+async def _serve(
+    app: Collector,
+    inbox: EventInbox,
+    workspace: Workspace,
+    settings: Settings,
+    listener: socket.socket,
+) -> None:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # addresses may hold identifiers
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=CLOSING_SECONDS,
+    )
+    app.commit = GroupCommit(inbox, asyncio.get_running_loop(), settings.max_waiting)
+    drain = Drain(inbox, workspace, settings.compact_seconds)
+    gc.freeze()  # what lives for ever need not be walked again while requests wait
+    try:
+        await uvicorn.Server(config).serve(sockets=[listener])
+    finally:
+        await asyncio.to_thread(app.commit.close)
+        await asyncio.to_thread(drain.close)
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take an address before anything else is done.
+
+    Raises:
+        ConfigError: It is taken, or not this machine's.
+    """
+    try:
+        listener = socket.create_server((host, port), backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; name another with --port"
+        ) from error
+    with listener:
+        yield listener
+
+
+@contextmanager
+def outliving_signals() -> Iterator[None]:
+    """Let the server answer SIGTERM and SIGINT by closing, and the process live until it has.
+
+    The server raises each signal again once it has closed; by then nobody needs it.
+    """
+    handlers = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+
+
+@contextmanager
+def only_collector(workspace: Workspace) -> Iterator[None]:
+    """Be the workspace's only collector; the lock goes with the process, even when it is killed.
+
+    Raises:
+        WorkspaceError: Another process is it.
+    """
+    path = workspace.root / ".handbill" / "collector.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WorkspaceError(
+                f"another collector serves {workspace.root}; stop it first, or send events to it"
+            ) from error
+        yield
