@@ -67,7 +67,7 @@ class AlphaBidder:
         KDD 2014; Balseiro et al. 2015); receding-horizon control of the multiplier is ours.
     """
 
-    def __init__(self, landscape: Landscape, *, memory: float = 12.0) -> None:
+    def __init__(self, landscape: Landscape, *, memory: float = 8.0) -> None:
         self._landscape = landscape
         self._forget = 0.5 ** (1 / memory)
         self.reset(CampaignGoal(budget=0.0))
@@ -105,7 +105,7 @@ class AlphaBidder:
         return self._between(best, rest.cost, tick.budget_left)
 
     def _between(self, best: int, cost: Floats, left: float) -> float:
-        """A price between two of the grid where the budget is just spent, when that is what binds."""
+        """A price between two of the grid, where the budget is just spent if that is what binds."""
         alpha = self._landscape.alpha
         for low in (best - 1, best):
             if 0 <= low < len(alpha) - 1 and cost[low] <= left < cost[low + 1]:

@@ -110,7 +110,9 @@ class Market:
         shape = 1 + 0.5 * np.sin(2 * np.pi * (hour - 0.35)) + 0.25 * np.sin(4 * np.pi * hour)
         level = np.exp(rng.normal(0, s.supply_spread))
         counts = rng.poisson(s.opportunities * level * shape / shape.mean())
-        mood = rng.normal(0, 0.3, self._taste.shape[1])  # what today's visitors care for
+        mood = np.asarray(
+            rng.normal(0, 0.3, self._taste.shape[1])
+        )  # what today's visitors care for
         walk = np.cumsum(rng.normal(0, s.drift / np.sqrt(s.ticks), s.ticks))
         return MarketDay(
             ticks=tuple(self._tick(int(count), mood, rng) for count in counts),
@@ -159,7 +161,14 @@ def play(
     for number, tick in enumerate(day.ticks):
         bids = np.stack(
             [
-                _ask(bidder, market, tick, at, (float(left[at]), float(conversions[at])), histories[at])
+                _ask(
+                    bidder,
+                    market,
+                    tick,
+                    at,
+                    (float(left[at]), float(conversions[at])),
+                    histories[at],
+                )
                 for at, bidder in enumerate(seats)
             ]
         )  # (B, N)
@@ -235,7 +244,7 @@ def _settle(
 
 
 def _auction(bids: Floats, floor: float) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Winners (N,), -1 where no bid reaches the floor, and second prices (N,); the first of equals."""
+    """Winners (N,), -1 where no bid reaches the floor, and second prices (N,); ties to the first."""
     second, best = _two_highest(bids)
     winner = np.where((best >= floor) & (best > 0), bids.argmax(axis=0), -1)
     return winner, np.maximum(second, floor)

@@ -38,7 +38,7 @@ def checked(name: str, array: npt.ArrayLike, size: int | None = None) -> Floats:
     if bad.any():
         at = int(np.argmax(bad))
         raise SourceError(
-            f"{name}[{at}] is {numbers[at]}; give finite numbers of 0 or more, drop the row otherwise"
+            f"{name}[{at}] is {numbers[at]}; give finite numbers of 0 or more or drop the row"
         )
     return numbers
 
