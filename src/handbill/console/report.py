@@ -126,6 +126,7 @@ def render(report: Report, opening: Headline, shop: ShopProfile) -> str:
         number=_number,
         width=_width,
         rule_name=drawings.rule_name,
+        rule_reason=_rule_reason,
     )
     page = environment.get_template("report.html").render(
         report=report,
@@ -170,6 +171,14 @@ def _named(kind: str, key: str) -> words.Spoken:
     """A code's readable name, or the code itself with spaces."""
     name = f"{kind}.{key}"
     return words.spoken(name) if words.known(name) else words.both(key.replace("_", " "))
+
+
+def _rule_reason(rule: str, reason: str) -> words.Spoken:
+    """Why a rule stopped an ad: the check's own words are English, Chinese has one per rule."""
+    key = f"rule_why.{rule.replace('-', '_')}"
+    if not words.known(key):
+        return words.both(reason)
+    return words.both(Text(en=reason, zh=words.say(key).zh))
 
 
 def _estimate(value: Interval | None) -> Markup:

@@ -52,6 +52,11 @@ def keys() -> frozenset[str]:
     return frozenset(_sentences())
 
 
+def sentence(key: str) -> Text:
+    """A sentence with its places still open."""
+    return _sentences()[key]
+
+
 def say(key: str, /, **places: Value) -> Text:
     """A sentence with its places filled, as plain text.
 
@@ -59,10 +64,10 @@ def say(key: str, /, **places: Value) -> Text:
         >>> say("data.people", count=2469).en
         '2,469'
     """
-    sentence = _sentences()[key]
+    open_ = _sentences()[key]
     return Text(
-        en=sentence.en.format(**{name: _in(value, "en") for name, value in places.items()}),
-        zh=sentence.zh.format(**{name: _in(value, "zh") for name, value in places.items()}),
+        en=open_.en.format(**{name: _in(value, "en") for name, value in places.items()}),
+        zh=open_.zh.format(**{name: _in(value, "zh") for name, value in places.items()}),
     )
 
 
@@ -102,8 +107,8 @@ def prose(*sentences: Spoken | None) -> Spoken:
 
 def spoken(key: str, /, **places: Value) -> Spoken:
     """A sentence with its places filled, as HTML; what fills a place is escaped."""
-    sentence = _sentences()[key]
-    return Spoken(_filled(sentence.en, "en", places), _filled(sentence.zh, "zh", places))
+    open_ = _sentences()[key]
+    return Spoken(_filled(open_.en, "en", places), _filled(open_.zh, "zh", places))
 
 
 def _filled(sentence: str, language: Language, places: Mapping[str, Value]) -> Markup:
@@ -134,8 +139,8 @@ def percent(share: float) -> str:
         >>> percent(0.5612), percent(0.0244)
         ('56%', '2.4%')
     """
-    value = share * 100
-    digits = 1 if abs(value) < 10 and round(value, 1) != round(value) else 0
+    value = round(share * 100, 1)
+    digits = 1 if abs(value) < 10 and value != round(value) else 0
     return f"{value:.{digits}f}%"
 
 
@@ -151,7 +156,7 @@ def money(micros: float, currency: str) -> str:
         >>> money(1_250_000, "USD"), money(4_593_000_000, "CHF")
         ('$1.25', 'CHF 4,593')
     """
-    units = micros / MICROS
+    units = round(micros / MICROS, 2)
     symbol = SYMBOLS.get(currency, f"{currency} ")
     digits = 0 if abs(units) >= 100 or units == 0 else 2
     return f"{'-' if units < 0 else ''}{symbol}{abs(units):,.{digits}f}"

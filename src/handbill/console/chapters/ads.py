@@ -86,27 +86,21 @@ class Tally:
 
     Attributes:
         language: `en` or `zh`.
-        approved: May run.
-        waiting: For a person.
+        written: All of them.
+        passed: Every check.
+        waiting: For a person's approval.
         rejected: By a check.
-        by_model: Of those approved or waiting, written by the model and not filled from a template.
+        by_model: Of those not rejected, written by the model and not filled from a template.
+        by_template: The others of those not rejected.
     """
 
     language: str
-    approved: int
+    written: int
+    passed: int
     waiting: int
     rejected: int
     by_model: int
-
-    @property
-    def passed(self) -> int:
-        """Those that passed every check."""
-        return self.approved + self.waiting
-
-    @property
-    def written(self) -> int:
-        """All of them."""
-        return self.approved + self.waiting + self.rejected
+    by_template: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +130,11 @@ class Ads:
     def passed(self) -> int:
         """Ads that passed every check."""
         return sum(tally.passed for tally in self.tallies)
+
+    @property
+    def rejected(self) -> int:
+        """Ads that a check stopped."""
+        return sum(tally.rejected for tally in self.tallies)
 
 
 def read_ads(reader: Reader) -> Ads | None:
@@ -183,13 +182,16 @@ def spans(template: str, slots: Mapping[str, Any]) -> tuple[Span, ...]:
 def _tally(language: str, rows: Iterable[dict[str, Any]]) -> Tally:
     mine = [row for row in rows if row["language"] == language]
     status = Counter(row["status"] for row in mine)
-    passed = (row for row in mine if row["status"] != "rejected")
+    kept = [row for row in mine if row["status"] != "rejected"]
+    by_model = sum(row["origin"] == "model" for row in kept)
     return Tally(
         language=language,
-        approved=status["approved"],
+        written=len(mine),
+        passed=sum(not _rules(row) for row in kept),
         waiting=status["waiting"],
         rejected=status["rejected"],
-        by_model=sum(row["origin"] == "model" for row in passed),
+        by_model=by_model,
+        by_template=len(kept) - by_model,
     )
 
 

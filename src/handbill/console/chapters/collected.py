@@ -46,8 +46,8 @@ class Collected:
 
     Attributes:
         sources: The receipt.
-        first_day: First event.
-        last_day: Last event.
+        first_day: First order, or first event where there are none.
+        last_day: Last order, or last event where there are none.
         people: Distinct pseudonyms.
         products: Rows of the catalogue.
         products_sold: Distinct products in purchases.
@@ -96,7 +96,10 @@ class Collected:
 
 LOG = """
     SELECT count(DISTINCT person) AS people,
-           min(occurred_at)::DATE AS first_day, max(occurred_at)::DATE AS last_day,
+           coalesce(min(occurred_at) FILTER (event = 'purchase'), min(occurred_at))::DATE
+             AS first_day,
+           coalesce(max(occurred_at) FILTER (event = 'purchase'), max(occurred_at))::DATE
+             AS last_day,
            count(DISTINCT item_id) FILTER (event = 'purchase') AS products_sold,
            count(DISTINCT transaction_id) FILTER (event = 'purchase') AS baskets,
            coalesce(sum(value_micros) FILTER (event = 'purchase'), 0)::BIGINT AS spend_micros,

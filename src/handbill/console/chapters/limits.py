@@ -37,7 +37,7 @@ def read_limits(
         grey = sum(one.uplift is None for one in moments.positions)
         if grey:
             found.append(say("limits.positions", count=grey, all=len(moments.positions)))
-    if ads and any(tally.approved for tally in ads.tallies):
+    if ads and any(tally.written > tally.waiting + tally.rejected for tally in ads.tallies):
         found.append(say("limits.machine_checks"))
     if plan and plan.messages and plan.redemptions is None:
         found.append(say("limits.no_expectation"))
