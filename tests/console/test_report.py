@@ -313,3 +313,29 @@ def test_importing_the_console_is_light():
     code = f"import sys, handbill.console; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def luminance(colour: str) -> float:
+    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(
+    "theme", [":root {", ':root[data-theme="dark"] {', ":root:not([data-theme]) {"]
+)
+def test_text_and_marks_stand_out_enough(html, theme):
+    """WCAG 2.2: 4.5 to 1 for text, 3 to 1 for what a chart draws."""
+    block = html.split(theme, 1)[1].split("}", 1)[0]
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-fA-F]{6})\b", block))
+    for ground in ("paper", "raised"):
+        for name in ("ink", "soft", "muted", "accent"):
+            assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground)
+        assert contrast(colours["line"], colours[ground]) >= 3

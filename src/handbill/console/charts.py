@@ -156,7 +156,7 @@ def dot_interval_chart(
         reference: The value that means "no difference", and its name.
     """
     narrow = width < NARROW
-    step, top = (46 if narrow else 30), 26
+    step, top = (46 if narrow else 30), (26 if reference else 8)
     canvas = Canvas(width, top + step * len(rows) + 44)
     left, right = (8, 64) if narrow else (232, 84)
     across = Scale(low=x.low, high=x.high, start=left, end=width - right)

@@ -45,11 +45,11 @@ class Choice:
 
     person: str
     slot: int
-    chosen: str
+    chosen: Text
     probability: float
     propensity: float
     policy: str
-    candidates: tuple[tuple[str, float], ...]
+    candidates: tuple[tuple[Text, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,28 +181,37 @@ def _choice(reader: Reader) -> Choice | None:
     rows = reader.rows(CHOICE, plan=reader.workspace.tables / "plan.parquet")
     if not rows:
         return None
-    row, labels = rows[0], _candidate_labels(reader)
+    row, labels = rows[0], _offer_labels(reader)
     weighed = list(zip(row["candidates"] or (), row["propensities"] or (), strict=False))
     weighed.sort(key=lambda pair: -pair[1])
-    # A candidate is an offer or a creative of one: show the reader its offer's name.
-    own = (
-        row["creative_id"] if any(c == row["creative_id"] for c, _ in weighed) else row["offer_id"]
-    )
+    # A candidate is an offer, or a creative of one: what was chosen is whichever is listed.
+    listed = {candidate for candidate, _ in weighed}
+    own = row["creative_id"] if row["creative_id"] in listed else row["offer_id"]
+
+    def label(candidate: str) -> Text:
+        return labels.get(candidate, Text(en=candidate, zh=candidate))
+
     return Choice(
         person=row["person"],
         slot=row["slot"],
-        chosen=labels.get(own, own),
+        chosen=label(own),
         probability=row["probability"],
         propensity=row["propensity"],
         policy=row["policy"],
-        candidates=tuple((labels.get(c, c), p) for c, p in weighed[:SHOWN_CANDIDATES]),
+        candidates=tuple((label(one), odds) for one, odds in weighed[:SHOWN_CANDIDATES]),
     )
 
 
-def _candidate_labels(reader: Reader) -> dict[str, str]:
+def _offer_labels(reader: Reader) -> dict[str, Text]:
     offers = reader.workspace.catalog / "offers.parquet"
-    sql = "SELECT id, label FROM {offers} WHERE label IS NOT NULL"
-    return {row["id"]: f"{row['label']} ({row['id']})" for row in reader.rows(sql, offers=offers)}
+    sql = "SELECT * FROM {offers} WHERE label IS NOT NULL"
+    return {
+        row["id"]: Text(
+            en=f"{row['label']} ({row['id']})",
+            zh=f"{row.get('label_zh') or row['label']} ({row['id']})",
+        )
+        for row in reader.rows(sql, offers=offers)
+    }
 
 
 def _campaign_names(reader: Reader) -> dict[str, Text]:
