@@ -48,12 +48,21 @@ class Draws:
         """The paired ratio; NaN where the other is 0."""
         return Draws(_divide(self.estimate, other.estimate), _divide(self.values, other.values))
 
-    def interval(self) -> Interval | None:
-        """Percentile interval, or None when the figure does not exist in 1 of 20 resamples."""
+    def interval(self, *, reflected: bool = False) -> Interval | None:
+        """The interval, or None when the figure does not exist in 1 of 20 resamples.
+
+        Args:
+            reflected: Take the basic interval, cut at 0, instead of the percentiles: for a
+                distance, which every resample makes larger.
+
+        Source: Davison and Hinkley 1997, equations 5.6 (basic) and 5.18 (percentile).
+        """
         known = self.values[np.isfinite(self.values)]
         if not np.isfinite(self.estimate) or len(known) < LEVEL * len(self.values):
             return None
         low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        if reflected:
+            low, high = (max(0.0, 2 * self.estimate - end) for end in (high, low))
         return Interval(
             estimate=float(self.estimate), low=float(low), high=float(high), level=LEVEL
         )
@@ -110,7 +119,10 @@ def wilson(hits: int, of: int) -> Interval:
     centre = (rate + z * z / (2 * of)) / shrink
     half = z * ((rate * (1 - rate) + z * z / (4 * of)) / of) ** 0.5 / shrink
     return Interval(
-        estimate=rate, low=max(0.0, centre - half), high=min(1.0, centre + half), level=LEVEL
+        estimate=rate,
+        low=max(0.0, min(rate, centre - half)),  # the exact ends are lost to rounding otherwise
+        high=min(1.0, max(rate, centre + half)),
+        level=LEVEL,
     )
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from handbill.feedback.bootstrap import bootstrap, poisson_binomial, wilson
+from handbill.feedback.bootstrap import LEVEL, bootstrap, poisson_binomial, wilson
 from handbill.feedback.metrics import (
     Array,
     Indices,
@@ -20,7 +20,7 @@ from handbill.feedback.records import Bin, Calibration, Expected
 from handbill.feedback.settings import Settings
 
 _CHANCE_DRAWS = 200
-"""Simulations behind `error_by_chance`: its own error is then a hundredth of it."""
+"""Simulations behind `error_by_chance`."""
 
 
 def calibrate(pairs: Pairs, settings: Settings) -> Calibration:
@@ -45,27 +45,29 @@ def calibrate(pairs: Pairs, settings: Settings) -> Calibration:
         resamples=settings.resamples,
         seed=settings.seed,
     )
+    chance = errors_by_chance(probability, bin_of, settings.seed)
     base = np.full(len(outcome), outcome.mean())
     return Calibration(
         bins=tuple(_bin(outcome, probability, bin_of == i) for i in range(bin_of.max() + 1)),
         slope=draws["line"].at(1).interval(),
         intercept=draws["line"].at(0).interval(),
-        error=draws["error"].interval(),
-        error_by_chance=error_by_chance(probability, bin_of, settings.seed),
+        error=draws["error"].interval(reflected=True),
+        error_by_chance=float(chance.mean()),
+        error_by_chance_high=float(np.quantile(chance, LEVEL)),
         log_loss=draws["log_loss"].interval(),
         log_loss_base=float(mean(log_losses(outcome, base))),
         brier=draws["brier"].interval(),
     )
 
 
-def error_by_chance(probability: Array, bin_of: Indices, seed: int) -> float:
-    """The calibration error that perfect probabilities show on as many pairs, by simulation."""
+def errors_by_chance(probability: Array, bin_of: Indices, seed: int) -> Array:
+    """Calibration errors that perfect probabilities show on as many pairs, by simulation."""
     rng = np.random.default_rng(seed)
     errors = []
     for _ in range(_CHANCE_DRAWS):
         outcome = (rng.random(len(probability)) < probability).astype(np.float64)
         errors.append(calibration_error(outcome, probability, bin_of))
-    return float(np.mean(errors))
+    return np.array(errors)
 
 
 def expected_against_actual(pairs: Pairs) -> Expected:

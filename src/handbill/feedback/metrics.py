@@ -170,8 +170,11 @@ def recalibration(
     Source: Cox 1958, "Two further applications of a model for binary regression".
     """
     weights = _weights(outcomes, weights)
-    x = logit(_inside(probabilities))
-    beta = np.stack([np.zeros(weights.shape[:-1]), np.ones(weights.shape[:-1])], axis=-1)
+    logits = logit(_inside(probabilities))
+    centre, scale = logits.mean(), logits.std() or 1.0
+    x = (logits - centre) / scale  # so that a Newton step does not overshoot
+    rate = _inside(mean(outcomes, weights))
+    beta = np.stack([logit(rate), np.zeros_like(rate)], axis=-1)
     step = np.full_like(beta, np.inf)
     for _ in range(steps):
         fitted = expit(beta[..., :1] + beta[..., 1:] * x)
@@ -183,10 +186,12 @@ def recalibration(
         with np.errstate(divide="ignore", invalid="ignore"):
             step = np.stack([h2 * g0 - h1 * g1, h0 * g1 - h1 * g0], -1) / determinant[..., None]
         step = np.where(flat[..., None], np.nan, step)
-        beta = beta + np.clip(step, -2, 2)
+        beta = beta + np.clip(step, -1, 1)
         if not np.any(np.abs(step) > 1e-7):
             break
-    return np.where(np.abs(step).max(axis=-1, keepdims=True) < 1e-4, beta, np.nan)
+    slope = beta[..., 1] / scale
+    line = np.stack([beta[..., 0] - slope * centre, slope], axis=-1)
+    return np.where(np.abs(step).max(axis=-1, keepdims=True) < 1e-4, line, np.nan)
 
 
 def _concordance(outcomes: Array, scores: Array, weights: Array) -> tuple[Array, Array]:

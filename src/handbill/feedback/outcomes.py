@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from handbill.engine import connect, read_parquet
+from handbill.engine import connect
 from handbill.errors import SourceError
 from handbill.workspace import Workspace
 
@@ -56,15 +57,14 @@ class Outcomes:
         Raises:
             SourceError: A table is missing or not as docs/tables.md says.
         """
-        backend = connect(threads=2)
+        outcomes = cls(connect(threads=2).con)
         sources = {
             "log": workspace.events,
             "campaigns": workspace.catalog / "campaigns.parquet",
             **{name: workspace.tables / f"{name}.parquet" for name in tables},
         }
         for name, path in sources.items():
-            backend.create_view(name, read_parquet(backend, path))
-        outcomes = cls(backend.con)
+            outcomes._view(name, path)
         outcomes._execute(_VIEWS)
         return outcomes
 
@@ -75,6 +75,20 @@ class Outcomes:
             SourceError: A table lacks a column that the query needs.
         """
         return dict(self._execute(sql).fetchnumpy())
+
+    def _view(self, name: str, path: Path) -> None:
+        pattern = path / "**" / "*.parquet" if path.is_dir() else path
+        quoted = str(pattern).replace("'", "''")
+        try:
+            self.connection.execute(
+                f"CREATE TEMP VIEW {name} AS "
+                f"SELECT * FROM read_parquet('{quoted}', hive_partitioning = false)"
+            )
+        except duckdb.Error as error:
+            raise SourceError(
+                f"cannot read {path} as Parquet: {str(error).splitlines()[0]}; "
+                "run the stage that writes it again: handbill run DIR"
+            ) from error
 
     def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         try:

@@ -127,7 +127,8 @@ class Calibration:
         slope: Of the recalibration; 1 is right, below 1 too extreme.
         intercept: Of the recalibration; 0 is right.
         error: Expected calibration error over the bins.
-        error_by_chance: What perfect probabilities would show on as few pairs.
+        error_by_chance: What perfect probabilities show on as few pairs, on average.
+        error_by_chance_high: What they exceed in 5 of 100 cases; a larger error is a real one.
         log_loss: Mean logarithmic loss.
         log_loss_base: The same when everyone is given the mean rate.
         brier: Mean squared error.
@@ -138,6 +139,7 @@ class Calibration:
     intercept: Interval | None
     error: Interval | None
     error_by_chance: float
+    error_by_chance_high: float
     log_loss: Interval | None
     log_loss_base: float
     brier: Interval | None
