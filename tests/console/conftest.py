@@ -211,6 +211,7 @@ def write_placement(workspace: Workspace) -> None:
             "uplift": uplift,
             "low": uplift and uplift - 0.2,
             "high": uplift and uplift + 0.2,
+            "at_price": uplift and {"uplift": 1 + (uplift - 1) / 2, "low": 1.0, "high": uplift},
             "cells": cells,
         }
         for place, code, en, zh, uplift, cells in (

@@ -91,6 +91,13 @@ def test_a_band_encloses_its_line(width):
     assert float(band[1][1]) > middle > float(band[-2][1])
 
 
+def test_an_interval_that_runs_off_the_chart_shows_that_it_goes_on():
+    value = Interval(estimate=0.9, low=0.8, high=7.0)
+    rows = [charts.Row(label="A", value=value, shown="")]
+    root = drawn(charts.dot_interval_chart(720, rows, axis()))
+    assert [t.text for t in root.iter(f"{SVG}text") if "beyond" in t.get("class")] == ["›"]
+
+
 def test_bars_are_as_long_as_their_values():
     bars = [charts.Bar(label=n, value=v, shown=n) for n, v in (("a", 10), ("b", 5), ("c", 0))]
     rects = [float(r.get("width")) for r in drawn(charts.bar_chart(720, bars)).iter(f"{SVG}rect")]

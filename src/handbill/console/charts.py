@@ -60,7 +60,8 @@ class Row:
         value: Estimate and interval; None draws "not enough data" in grey.
         shown: The estimate as written at the right.
         kind: Colour.
-        actual: A second value to compare with, drawn as an open diamond.
+        actual: A value to compare with, drawn as an open diamond.
+        beside: A second estimate of the same thing, drawn thin and open under the first.
     """
 
     label: Label
@@ -68,6 +69,7 @@ class Row:
     shown: Label
     kind: Kind = "accent"
     actual: float | None = None
+    beside: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,13 +176,20 @@ def dot_interval_chart(
         canvas.text(label_at, row.label, "label" if row.value else "label faint")
         shown_at = (width - 4, middle + 4)
         canvas.text(shown_at, row.shown, "shown" if row.value else "shown faint", "end")
+        if row.beside:
+            _interval(canvas, row.beside, across, middle + 8, f"open {row.kind}")
         if row.value:
-            low, high = across(row.value.low), across(row.value.high)
-            canvas.line((low, middle), (high, middle), f"interval {row.kind}")
-            canvas.dot((across(row.value.estimate), middle), 5, f"fill {row.kind}")
+            _interval(canvas, row.value, across, middle - (3 if row.beside else 0), row.kind)
         if row.actual is not None:
             _diamond(canvas, (across(row.actual), middle))
     return canvas
+
+
+def _interval(canvas: Canvas, value: Interval, across: Scale, y: float, kind: str) -> None:
+    canvas.line((across(value.low), y), (across(value.high), y), f"interval {kind}")
+    canvas.dot((across(value.estimate), y), 3.5 if kind.startswith("open") else 5, f"fill {kind}")
+    if value.high > across.high:  # the line goes on beyond the edge
+        canvas.text((across.end + 1, y + 4), "›", f"beyond {kind}")
 
 
 def _diamond(canvas: Canvas, at: Point) -> None:

@@ -227,21 +227,31 @@ def positions(moments: Moments, place: str) -> Drawing | None:
     found = moments.placed(place)
     if not found:
         return None
-    measured = [one.uplift for one in found if one.uplift]
+    measured = [value for one in found for value in (one.uplift, one.at_price) if value]
     low = min([0.9, *(one.low for one in measured)])
-    high = max([1.5, *(one.high for one in measured)])
+    # Few sales make endless intervals: the axis ends where they would squeeze all others.
+    most = max((one.estimate for one in measured), default=1.5)
+    high = min(max([1.5, *(one.high for one in measured)]) * 1.03, max(1.5, most * 1.25))
     axis = charts.Axis(
-        low=max(low - 0.05, 0), high=high * 1.03, show=_times, label=say("axis.sales_ratio")
+        low=max(low - 0.05, 0), high=high, show=_times, label=say("axis.sales_ratio")
     )
     rows = [_position_row(one) for one in found]
     table: list[tuple[Label, ...]] = [
-        (one.name, row.shown, number_range(one.uplift) if one.uplift else "–", count(one.cells))
+        (
+            one.name,
+            row.shown,
+            number_range(one.uplift) if one.uplift else "–",
+            f"{_times(one.at_price.estimate)} ({number_range(one.at_price)})"
+            if one.at_price
+            else "–",
+            count(one.cells),
+        )
         for one, row in zip(found, rows, strict=True)
     ]
     reference = (1.0, say("note.no_effect"))
     return draw(
         place, lambda width: charts.dot_interval_chart(width, rows, axis, reference=reference),
-        ("place", "ratio", "interval", "cells"), table,
+        ("place", "ratio", "interval", "at_price", "cells"), table,
     )  # fmt: skip
 
 
@@ -310,7 +320,11 @@ def _position_row(one: Position) -> charts.Row:
     clear = one.uplift.low > 1 or one.uplift.high < 1
     shown = _times(one.uplift.estimate)
     return charts.Row(
-        label=one.name, value=one.uplift, shown=shown, kind="accent" if clear else "muted"
+        label=one.name,
+        value=one.uplift,
+        shown=shown,
+        kind="accent" if clear else "muted",
+        beside=one.at_price,
     )
 
 

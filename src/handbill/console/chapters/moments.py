@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from handbill.console.reading import Reader, interval, text
+from handbill.console.reading import Reader, Record, interval, text
 from handbill.types import Interval, Text
 
 WEEKDAYS, HOURS = 7, 24
@@ -16,12 +16,14 @@ class Position:
         place: `display` or `mailer`.
         name: Readable.
         uplift: Ratio of unit sales to the same product without it; None when not enough data.
+        at_price: The same among weeks of the same price cut; None when it cannot be told.
         cells: Product-store-weeks it rests on.
     """
 
     place: str
     name: Text
     uplift: Interval | None
+    at_price: Interval | None
     cells: int
 
 
@@ -59,8 +61,6 @@ def read_moments(reader: Reader) -> Moments | None:
     for row in reader.rows(GRID, times=times):
         grid[row["weekday"]][row["hour"]] = row["people"]
     positions = [_position(entry) for entry in entries]
-    # A reference level (1 by definition) is no finding.
-    positions = [one for one in positions if one is not None]
     positions.sort(
         key=lambda one: (one.uplift is None, -(one.uplift.estimate if one.uplift else 0))
     )
@@ -77,12 +77,16 @@ def read_moments(reader: Reader) -> Moments | None:
     )
 
 
-def _position(entry: dict[str, object]) -> Position:
-    estimate = {"estimate": entry.get("uplift"), "low": entry.get("low"), "high": entry.get("high")}
+def _position(entry: Record) -> Position:
     code = str(entry["code"])
     return Position(
         place=str(entry["place"]),
-        name=text(entry.get("name")) or Text(en=code, zh=code),  # type: ignore[arg-type]
-        uplift=interval(estimate),
-        cells=int(entry.get("cells") or 0),  # type: ignore[call-overload]
+        name=text(entry.get("name")) or Text(en=code, zh=code),
+        uplift=_uplift(entry),
+        at_price=_uplift(entry.get("at_price") or {}),
+        cells=int(entry.get("cells") or 0),
     )
+
+
+def _uplift(entry: Record) -> Interval | None:
+    return interval({"estimate": entry.get("uplift"), **{k: entry.get(k) for k in ("low", "high")}})

@@ -1,5 +1,6 @@
 """The plan: what it spends, whom it reaches, what it expects, and what stops it."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -40,7 +41,8 @@ class Choice:
         probability: Of a redemption.
         propensity: Probability with which this choice was made.
         policy: The rule that chose.
-        candidates: What could have stood there, with the probability of each.
+        among: Offers that could have stood there.
+        candidates: The likeliest of them, with the probability of each.
     """
 
     person: str
@@ -49,6 +51,7 @@ class Choice:
     probability: float
     propensity: float
     policy: str
+    among: int
     candidates: tuple[tuple[Text, float], ...]
 
 
@@ -181,25 +184,32 @@ def _choice(reader: Reader) -> Choice | None:
     rows = reader.rows(CHOICE, plan=reader.workspace.tables / "plan.parquet")
     if not rows:
         return None
-    row, labels = rows[0], _offer_labels(reader)
-    weighed = list(zip(row["candidates"] or (), row["propensities"] or (), strict=False))
-    weighed.sort(key=lambda pair: -pair[1])
-    # A candidate is an offer, or a creative of one: what was chosen is whichever is listed.
-    listed = {candidate for candidate, _ in weighed}
-    own = row["creative_id"] if row["creative_id"] in listed else row["offer_id"]
+    row, offers = rows[0], _offers(reader)
+    # A candidate is a creative, or the offer itself: people are shown offers, their odds summed.
+    odds: Counter[str] = Counter()
+    for candidate, share in zip(row["candidates"] or (), row["propensities"] or (), strict=False):
+        odds[offers.get(candidate, candidate)] += share
+    labels = _offer_labels(reader)
 
-    def label(candidate: str) -> Text:
-        return labels.get(candidate, Text(en=candidate, zh=candidate))
+    def label(offer: str) -> Text:
+        return labels.get(offer, Text(en=offer, zh=offer))
 
     return Choice(
         person=row["person"],
         slot=row["slot"],
-        chosen=label(own),
+        chosen=label(row["offer_id"]),
         probability=row["probability"],
         propensity=row["propensity"],
         policy=row["policy"],
-        candidates=tuple((label(one), odds) for one, odds in weighed[:SHOWN_CANDIDATES]),
+        among=len(odds),
+        candidates=tuple((label(one), share) for one, share in odds.most_common(SHOWN_CANDIDATES)),
     )
+
+
+def _offers(reader: Reader) -> dict[str, str]:
+    path = reader.workspace.tables / "creatives.parquet"
+    found = reader.rows("SELECT id, offer_id FROM {creatives}", creatives=path)
+    return {row["id"]: row["offer_id"] for row in found}
 
 
 def _offer_labels(reader: Reader) -> dict[str, Text]:
