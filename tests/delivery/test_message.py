@@ -20,6 +20,7 @@ LAWFUL = Settings(
     sender_name="街角小店，优惠与消息",
     postal_address="1 Market Street, Springfield",
     unsubscribe="https://example.com/leave?c={contact}",
+    website="https://example.com/coupons",
 )
 
 
@@ -120,7 +121,8 @@ def test_nothing_remote_is_loaded(messages: dict[str, bytes]) -> None:
         html = list(parsed(raw).iter_parts())[1].get_content()
         tags = Tags()
         tags.feed(html)
-        assert len(tags.links) == 1  # the way out, and nothing else
+        ways = {"https://example.com/coupons"} & set(tags.links)
+        assert len(tags.links) == 1 + len(ways)  # the way out, the way in, and nothing else
         assert "<img" not in html
         assert "url(" not in html
 
@@ -135,6 +137,7 @@ def test_one_click_unsubscribe_and_who_writes(delivery: Delivery) -> None:
     for part in message.iter_parts():
         assert "1 Market Street, Springfield" in part.get_content()
         assert "https://example.com/leave?c=c0" in part.get_content()
+        assert "https://example.com/coupons" in part.get_content()
         assert "you agreed" in part.get_content()
 
 

@@ -215,6 +215,7 @@ def test_what_the_law_asks_for_is_asked_for_by_name(
         ("unsubscribe", "http://example.com"),
         ("unsubscribe", "https://example.com/>,<x"),
         ("unsubscribe", "https://example.com/a b"),
+        ("website", "javascript:alert(1)"),
     ],
 )
 def test_impossible_settings_are_refused_by_name(field: str, value: str) -> None:

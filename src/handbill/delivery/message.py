@@ -56,6 +56,7 @@ class Sender:
         why: Key of the sentence that says why the reader gets this.
         postal_address: Empty in a replay.
         unsubscribe: With `{contact}`.
+        website: Where the call to action leads, empty for nowhere.
         zone: For the Date header.
     """
 
@@ -64,6 +65,7 @@ class Sender:
     why: str
     postal_address: str
     unsubscribe: str
+    website: str
     zone: ZoneInfo
 
     @classmethod
@@ -78,6 +80,7 @@ class Sender:
             why=settings.consent_basis,
             postal_address=settings.postal_address,
             unsubscribe=settings.unsubscribe or "mailto:unsubscribe@shop.invalid?subject={contact}",
+            website=settings.website,
             zone=ZoneInfo(shop.timezone),
         )
 
@@ -123,7 +126,8 @@ def compose(contact: Contact, ads: Sequence[Ad], plan_id: str, sender: Sender) -
     foot = [said(_WHY[sender.why], language).format(shop=sender.shop)]
     if sender.postal_address:
         foot.append(one_line(sender.postal_address))
-    message.set_content(_text(ads, foot, f"{said(_LEAVE, language)}: {leave}"))
+    foot_lines = [*foot, f"{said(_LEAVE, language)}: {leave}"]
+    message.set_content(_text(ads, sender.website, foot_lines))
     html = _page().render(
         language=said(_LANGUAGES, language),
         font=said(_FONTS, language),
@@ -131,6 +135,7 @@ def compose(contact: Contact, ads: Sequence[Ad], plan_id: str, sender: Sender) -
         lead=lead,
         others=ads[1:],
         foot=foot,
+        website=sender.website,
         unsubscribe=leave,
         leave=said(_LEAVE, language),
     )
@@ -155,10 +160,11 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _text(ads: Sequence[Ad], foot: Sequence[str], leave: str) -> str:
-    blocks = [f"{ads[0].headline}\n\n{ads[0].body}\n\n{ads[0].call_to_action}"]
+def _text(ads: Sequence[Ad], website: str, foot: Sequence[str]) -> str:
+    call = f"{ads[0].call_to_action}: {website}" if website else ads[0].call_to_action
+    blocks = [f"{ads[0].headline}\n\n{ads[0].body}\n\n{call}"]
     blocks += [f"{ad.headline}\n{ad.body}" for ad in ads[1:]]
-    return "\n\n* * *\n\n".join(blocks) + "\n\n-- \n" + "\n".join([*foot, leave]) + "\n"
+    return "\n\n* * *\n\n".join(blocks) + "\n\n-- \n" + "\n".join(foot) + "\n"
 
 
 @functools.cache

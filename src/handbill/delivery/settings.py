@@ -32,6 +32,7 @@ class Settings:
         postal_address: Printed at the foot of every message.
         unsubscribe: `https:` or `mailto:` address to leave by; `{contact}` in it becomes the
             contact's id. `https:` must accept a one-click POST (RFC 8058).
+        website: `https:` address that the call to action leads to; without it, it is plain words.
     """
 
     consent_basis: Literal["", "consent", "soft-opt-in", "replay"] = ""
@@ -39,6 +40,7 @@ class Settings:
     sender_name: str = ""
     postal_address: str = ""
     unsubscribe: str = ""
+    website: str = ""
 
     def __post_init__(self) -> None:
         if self.consent_basis and self.consent_basis not in BASES:
@@ -58,6 +60,11 @@ class Settings:
             raise ConfigError(
                 f"delivery.unsubscribe = {self.unsubscribe!r}: give an https: or mailto: address "
                 "in ASCII without spaces"
+            )
+        if self.website and re.fullmatch(r"https://[!-;=?-~]+", self.website) is None:
+            raise ConfigError(
+                f"delivery.website = {self.website!r}: give an https: address in ASCII without "
+                "spaces"
             )
 
 
