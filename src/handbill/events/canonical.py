@@ -1,7 +1,8 @@
 """The shape that every source is brought into before anything judges it.
 
 An adapter fills a DuckDB connection with relations `raw_<name>` that have these columns, in any
-order; a relation that the source does not have stays empty. Beside its columns every relation has
+order; a relation that the source does not have stays empty. Text is trimmed, and null rather than
+empty. Beside its columns every relation has
 
 - `row`: 0-based position in the source,
 - `problem`: a reason the adapter itself found, such as an unreadable number, or null,

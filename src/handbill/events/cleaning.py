@@ -43,17 +43,13 @@ REASONS: Mapping[str, str] = {
 """Reason code -> meaning, as docs/import.md lists them."""
 
 
-def _blank(column: str) -> str:
-    return f"coalesce(trim({column}), '') = ''"
-
-
 # Relation -> (reason, condition), first match wins. A sale of a product that the catalogue does not
 # list is kept: shops drop old products from their list, and the money was paid all the same.
 RULES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "orders": (
-        ("missing_customer", _blank("customer")),
-        ("missing_order", _blank("order_id")),
-        ("missing_product", _blank("product_id")),
+        ("missing_customer", "person IS NULL"),
+        ("missing_order", "order_id IS NULL"),
+        ("missing_product", "product_id IS NULL"),
         ("missing_time", "ordered_at IS NULL"),
         ("too_early", "ordered_at < $earliest"),
         ("too_late", "ordered_at >= $latest"),
@@ -66,38 +62,38 @@ RULES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("impossible_quantity", "abs(quantity) > $max_units"),
         ("impossible_value", "abs(paid) > $max_paid"),
     ),
-    "products": (("missing_product", _blank("id")),),
+    "products": (("missing_product", "id IS NULL"),),
     "campaigns": (
-        ("missing_id", _blank("id")),
+        ("missing_id", "id IS NULL"),
         ("missing_time", "starts_at IS NULL OR ends_at IS NULL"),
         ("ends_before_start", "ends_at <= starts_at"),
     ),
     "mailings": (
-        ("missing_customer", _blank("customer")),
-        ("missing_id", _blank("campaign_id")),
+        ("missing_customer", "person IS NULL"),
+        ("missing_id", "campaign_id IS NULL"),
         ("unknown_campaign", "campaign_id NOT IN (SELECT id FROM kept_campaigns)"),
     ),
     "redemptions": (
-        ("missing_customer", _blank("customer")),
-        ("missing_id", f"{_blank('campaign_id')} OR {_blank('coupon')}"),
+        ("missing_customer", "person IS NULL"),
+        ("missing_id", "campaign_id IS NULL OR coupon IS NULL"),
         ("missing_time", "redeemed_at IS NULL"),
         ("too_early", "redeemed_at < $earliest"),
         ("too_late", "redeemed_at >= $latest"),
         ("unknown_campaign", "campaign_id NOT IN (SELECT id FROM kept_campaigns)"),
     ),
     "offers": (
-        ("missing_id", f"{_blank('campaign_id')} OR {_blank('coupon')}"),
-        ("missing_product", _blank("product_id")),
+        ("missing_id", "campaign_id IS NULL OR coupon IS NULL"),
+        ("missing_product", "product_id IS NULL"),
         ("unknown_campaign", "campaign_id NOT IN (SELECT id FROM kept_campaigns)"),
         ("unknown_product", "product_id NOT IN (SELECT id FROM known_products)"),
     ),
     "exposures": (
-        ("missing_id", _blank("store_id")),
-        ("missing_product", _blank("product_id")),
+        ("missing_id", "store_id IS NULL"),
+        ("missing_product", "product_id IS NULL"),
         ("missing_time", "week_start IS NULL"),
         ("unknown_product", "product_id NOT IN (SELECT id FROM known_products)"),
     ),
-    "people": (("missing_customer", _blank("customer")),),
+    "people": (("missing_customer", "person IS NULL"),),
 }
 
 # What makes two rows the same. Equal lines of one order count once: exports that overlap in time
@@ -157,8 +153,8 @@ class Receipt:
 
 def register_identities(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
     """Give every customer a pseudonym: table `identities` (customer, person), in memory only."""
-    union = " UNION ".join(f"SELECT trim(customer) AS c FROM raw_{one}" for one in WITH_CUSTOMER)
-    rows = connection.execute(f"SELECT c FROM ({union}) WHERE coalesce(c, '') <> ''").fetchall()
+    union = " UNION ".join(f"SELECT customer FROM raw_{one}" for one in WITH_CUSTOMER)
+    rows = connection.execute(f"SELECT * FROM ({union}) WHERE customer IS NOT NULL").fetchall()
     known = pseudonyms(key, "customer", sorted(row[0] for row in rows))
     table = pa.table(
         {"customer": list(known), "person": list(known.values())},
@@ -206,9 +202,12 @@ def _judge_one(
         f"SELECT count(*), count(reason), count(DISTINCT hash({key})) FILTER (reason IS NULL) "
         f"FROM judged_{name}"
     ).fetchall()[0]
+    # Exposures can be tens of millions of rows: they are streamed, and looked at once more only
+    # when there is something to find.
+    where = "WHERE reason IS NOT NULL" if refused else "LIMIT 0"
     connection.execute(
         f"CREATE TABLE refused_{name} AS SELECT row, reason, {_raw(name)} AS raw "
-        f"FROM judged_{name} WHERE reason IS NOT NULL"
+        f"FROM judged_{name} {where}"
     )
     lost = loaded.unparsed.get(name, ())
     if lost:
@@ -217,11 +216,11 @@ def _judge_one(
             [[one.row, one.raw] for one in lost],
         )
     once = "" if distinct == parsed - refused else ONCE.format(key=key)
-    # Exposures can be tens of millions of rows: they are streamed, not stored.
+    where = "WHERE reason IS NULL" if refused else ""
     kind = "VIEW" if name == "exposures" and not once else "TABLE"
     connection.execute(
         f"CREATE {kind} kept_{name} AS "
-        f"SELECT * EXCLUDE (reason, raw) FROM judged_{name} WHERE reason IS NULL {once}"
+        f"SELECT * EXCLUDE (reason, raw) FROM judged_{name} {where} {once}"
     )
     kept = connection.execute(f"SELECT count(*) FROM kept_{name}").fetchall()[0][0]
     reasons = connection.execute(
@@ -244,8 +243,7 @@ def _judgement(name: str, limits: Mapping[str, str]) -> str:
     person, join = "", ""
     if name in WITH_CUSTOMER:
         person = "i.person,"
-        join = "LEFT JOIN identities i ON i.customer = trim(r.customer)"
-        cases = cases.replace("trim(customer)", "trim(r.customer)")
+        join = "LEFT JOIN identities i ON i.customer = r.customer"
     return (
         f"SELECT r.row, r.raw, {person} {columns}, coalesce(r.problem, CASE {cases} END) AS reason "
         f"FROM raw_{name} r {join}"

@@ -29,12 +29,14 @@ class CsvFile:
         encoding: `utf-8`, `utf-16` or `gb18030`.
         delimiter: One of `,`, `;` and tab.
         headers: Its first line's fields.
+        has_rows: Whether anything follows them.
     """
 
     path: Path
     encoding: str
     delimiter: str
     headers: tuple[str, ...]
+    has_rows: bool
 
     @classmethod
     def open(cls, path: Path) -> "CsvFile":
@@ -47,6 +49,7 @@ class CsvFile:
             encoding = detect_encoding(path)
             with path.open(encoding=encoding, newline="") as handle:
                 first = handle.readline().lstrip("\ufeff")
+                has_rows = any(line.strip() for line in handle)
         except OSError as error:
             raise SourceError(f"cannot read {path}: {error.strerror}") from error
         if not first.strip():
@@ -60,6 +63,7 @@ class CsvFile:
             encoding=encoding,
             delimiter=delimiter,
             headers=tuple(header.strip() for header in headers),
+            has_rows=has_rows,
         )
 
     def read(self, columns: Mapping[str, str]) -> tuple[pa.Table, Sequence[Unparsed]]:
@@ -76,17 +80,18 @@ class CsvFile:
             SourceError: The file as a whole is no CSV.
         """
         broken: list[Unparsed] = []
+        swallowing: list[int] = []
 
         def refuse(row: pc.InvalidRow) -> str:
             if row.text.count("\n") >= SWALLOWED:
-                raise SourceError(
-                    f"{self.path.name}: a quote that opens in line {row.number} or before is "
-                    "never closed; close it and run again"
-                )
+                swallowing.append(row.number)
             shape = {"expected_columns": row.expected_columns, "columns": row.actual_columns}
             broken.append(Unparsed(row=row.number - 2, raw=json.dumps(shape)))
             return "skip"
 
+        if not self.has_rows:
+            schema = pa.schema([(name, pa.string()) for name in columns] + [("row", pa.int64())])
+            return schema.empty_table(), broken
         names = [f"c{i}" for i in range(len(self.headers))]
         ours = {name: names[self.headers.index(header)] for name, header in columns.items()}
         try:
@@ -112,6 +117,11 @@ class CsvFile:
             raise SourceError(
                 f"cannot read {self.path.name} as CSV: {str(error).splitlines()[0]}"
             ) from error
+        if swallowing:
+            raise SourceError(
+                f"{self.path.name}: a quote that opens in row {swallowing[0]} is never closed and "
+                "swallows the rows after it; close it and run again"
+            )
         table = table.rename_columns(list(ours))
         rows = np.arange(table.num_rows + len(broken))
         rows = np.delete(rows, [one.row for one in broken])

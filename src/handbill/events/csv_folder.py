@@ -12,11 +12,13 @@ from handbill.errors import ConfigError, SourceError
 from handbill.events.canonical import COLUMNS, Loaded, Unparsed
 from handbill.events.csv_files import CsvFile
 from handbill.events.headers import HEADERS, match_headers
-from handbill.types import ShopProfile, Text
+from handbill.types import MICROS, ShopProfile, Text
 
 TIMES = frozenset({"ordered_at", "starts_at", "ends_at", "mailed_at", "redeemed_at", "week_start"})
 MONEY = frozenset({"paid", "unit_price", "discount", "coupon_discount"})
 NUMBERS = MONEY | {"quantity"}
+LIMIT = 2_000_000_000_000
+"""More than `events.max_paid` can be."""
 
 OURS: Mapping[str, Mapping[str, str]] = {
     "products": {"id": "product_id"},
@@ -120,7 +122,7 @@ def reading_times(
     if time_format:
         literal = time_format.replace("'", "''")
         try:
-            connection.execute(f"SELECT try_strptime('', '{literal}')")
+            connection.execute(f"SELECT try_strptime('', '{literal}')").fetchall()
         except duckdb.Error as error:
             raise ConfigError(
                 f"events.time_format is {time_format!r}; it must be as in strptime, "
@@ -150,10 +152,21 @@ def _number(column: str) -> str:
     """
     text = rf"regexp_replace({column}, '[\s¥￥$€£]', '', 'g')"
     plain = r"'^[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?$'"
+    number = f"try_cast(replace({text}, ',', '') AS DECIMAL(38, 6))"
+    return f"CASE WHEN regexp_matches({text}, {plain}) THEN {_bounded(number)} END"
+
+
+def _bounded(number: str) -> str:
+    """An absurd number at a bound that is still refused as one, but no longer overflows."""
+    # least() and greatest() pass over nulls, so a null is kept out of them
     return (
-        f"CASE WHEN regexp_matches({text}, {plain}) "
-        f"THEN try_cast(replace({text}, ',', '') AS DECIMAL(18, 6)) END"
+        f"CASE WHEN {number} IS NOT NULL "
+        f"THEN greatest(least({number}, {LIMIT}), -{LIMIT})::DECIMAL(19, 6) END"
     )
+
+
+def _micros(amount: str) -> str:
+    return f"round(({_bounded(amount)}) * {MICROS})"
 
 
 def _typed(relation: str, table: pa.Table, time: Callable[[str], str]) -> str:
@@ -203,7 +216,7 @@ def _canonical(relation: str, column: str, texts: list[str]) -> str:
     if name == "ends_at":  # a bare date is the last day, and the end is exclusive
         return "if(length(ends_at) <= 10, ends_at_ + INTERVAL 1 DAY, ends_at_)"
     if name in MONEY:
-        return f"round({name}_ * 1000000)"
+        return _micros(f"{name}_")
     return f"{name}_" if name in TIMES else name
 
 
@@ -221,8 +234,4 @@ def _order_number(column: str, texts: list[str]) -> str:
     )
     ways = ["paid_"] if "paid" in texts else []
     ways += [f"unit_price_ * quantity_{off}"] if "unit_price" in texts else []
-    return (
-        f"round(coalesce({', '.join(ways)}) * 1000000)"
-        if len(ways) > 1
-        else (f"round(({ways[0]}) * 1000000)")
-    )
+    return _micros(f"coalesce({', '.join(ways)})")
