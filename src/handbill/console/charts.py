@@ -282,6 +282,18 @@ def heat_map(
     return canvas
 
 
+def _clear_spot(
+    points: Sequence[tuple[float, Interval]], limit: float, across: Scale, up: Scale
+) -> Point:
+    """A place just under the diagonal, as far as can be from every point."""
+
+    def room(share: float) -> float:
+        return min((abs(limit * share - guess) for guess, _ in points), default=0.0)
+
+    best = max((0.85, 0.7, 0.55, 0.4), key=room)
+    return (across(limit * best) + 8, up(limit * best) + 16)
+
+
 def calibration_chart(
     width: int, points: Sequence[tuple[float, Interval]], limit: float, show: Format,
     promised: Text, happened: Text, ideal: Text,
@@ -306,8 +318,7 @@ def calibration_chart(
         canvas.text((across.start - 8, up(value) + 4), show(value), anchor="end")
         canvas.text((across(value), up.start + 20), show(value), anchor="middle")
     canvas.line((across.start, up.start), (across.end, up.end), "mark")
-    corner = (across(limit * 0.97), up(limit * 0.9))
-    canvas.text((corner[0], corner[1] + 18), ideal, "note", "end")
+    canvas.text(_clear_spot(points, limit, across, up), ideal, "note")
     canvas.text((across.start, 15), happened, "axis-label")
     canvas.text((across.end, side - 8), promised, "axis-label", "end")
     for guess, seen in points:

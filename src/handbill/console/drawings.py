@@ -150,11 +150,16 @@ def campaigns(proof: Proof) -> Drawing | None:
     """Expected redeemers with the room chance leaves, and how many there were."""
     rows, table = [], []
     for one in proof.campaigns:
-        name = say("proof.campaign", id=one.id, day=short_day(one.starts))
+        key = "proof.campaign" if one.ended else "proof.campaign_unfinished"
+        name = say(key, id=one.id, day=short_day(one.starts))
         shown = say("proof.of_expected", actual=one.redeemers, expected=_whole(one.expected))
         rows.append(
             charts.Row(
-                label=name, value=one.expected, shown=shown, kind="ink", actual=float(one.redeemers)
+                label=name,
+                value=one.expected,
+                shown=shown,
+                kind="ink" if one.ended else "muted",
+                actual=float(one.redeemers),
             )
         )
         between = number_range(one.expected, 0) if one.expected else "–"

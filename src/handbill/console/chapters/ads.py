@@ -132,6 +132,11 @@ class Ads:
         return sum(tally.passed for tally in self.tallies)
 
     @property
+    def by_model(self) -> int:
+        """Ads kept that the model wrote."""
+        return sum(tally.by_model for tally in self.tallies)
+
+    @property
     def rejected(self) -> int:
         """Ads that a check stopped."""
         return sum(tally.rejected for tally in self.tallies)
@@ -212,14 +217,16 @@ def _pairs(reader: Reader, rows: list[dict[str, Any]]) -> tuple[Pair, ...]:
     for row in sorted(rows, key=lambda one: (one["origin"] != "model", one["id"])):
         group = groups.setdefault((row["segment_id"], row["offer_id"]), {})
         group.setdefault(row["language"], row)
-    # Ads in both languages by the model first; then a new offer and a new segment each time.
-    ranked = sorted(groups, key=lambda key: (-_merit(groups[key]), key))
     chosen: list[tuple[str, str]] = []
-    for round_of_segments in (True, False):
-        for key in ranked:
-            fresh = all(key[0] != s and key[1] != o for s, o in chosen)
-            if len(chosen) < SHOWN_PAIRS and key not in chosen and (fresh or not round_of_segments):
-                chosen.append(key)
+    uses: Counter[str] = Counter()
+    while len(chosen) < min(SHOWN_PAIRS, len(groups)):
+        # The model's ads in both languages first; then a new offer and a new segment each time.
+        key = min(
+            groups.keys() - set(chosen),
+            key=lambda one: (-_merit(groups[one]), 2 * uses[one[1]] + uses[one[0]], one),
+        )
+        chosen.append(key)
+        uses.update(key)
     names, offers = _segment_names(reader), _offer_labels(reader)
     return tuple(
         Pair(

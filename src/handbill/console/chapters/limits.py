@@ -30,7 +30,7 @@ def read_limits(
     if bases == {"replay"}:
         found.append(say("limits.replay"))
     found.append(say("limits.local"))
-    if proof and proof.enough:
+    if proof and proof.enough and not proof.unanswered:
         found.append(say("limits.mailed_only"))
     if moments and moments.positions:
         found.append(say("limits.observed"))

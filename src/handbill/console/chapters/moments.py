@@ -81,7 +81,7 @@ def _position(entry: Record) -> Position:
     code = str(entry["code"])
     return Position(
         place=str(entry["place"]),
-        name=text(entry.get("name")) or Text(en=code, zh=code),
+        name=_capital(text(entry.get("name")) or Text(en=code, zh=code)),
         uplift=_uplift(entry),
         at_price=_uplift(entry.get("at_price") or {}),
         cells=int(entry.get("cells") or 0),
@@ -90,3 +90,7 @@ def _position(entry: Record) -> Position:
 
 def _uplift(entry: Record) -> Interval | None:
     return interval({"estimate": entry.get("uplift"), **{k: entry.get(k) for k in ("low", "high")}})
+
+
+def _capital(name: Text) -> Text:
+    return Text(en=name.en[:1].upper() + name.en[1:], zh=name.zh)

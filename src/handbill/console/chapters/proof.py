@@ -78,6 +78,7 @@ class CampaignProof:
         id: As in the catalogue.
         kind: Of campaign.
         starts: First day.
+        ended: Whether it was over when the data ends; else its redeemers are those so far.
         pairs: People mailed.
         redeemers: Of them, who redeemed.
         expected: Redeemers promised, with the interval that chance leaves.
@@ -90,6 +91,7 @@ class CampaignProof:
     id: str
     kind: str
     starts: date
+    ended: bool
     pairs: int
     redeemers: int
     expected: Interval | None
@@ -278,6 +280,7 @@ def _campaign(reader: Reader, one: Record) -> CampaignProof:
         id=str(one["id"]),
         kind=str(one.get("kind") or ""),
         starts=reader.day(str(one["starts_at"])),
+        ended=one.get("ended") is not False,
         pairs=one["pairs"],
         redeemers=one["redeemers"],
         expected=interval(one.get("expected")),
