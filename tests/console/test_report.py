@@ -148,7 +148,7 @@ def test_figures_are_counted_from_the_tables(figures, page):
     spend = {one["id"]: one["share_spend"] for one in figures["customers"]["segments"]}
     assert spend == pytest.approx({"s1": 1 / 6, "s2": 2 / 6, "s3": 3 / 6})
     assert figures["customers"]["top"] == pytest.approx([1 / 3, 1 / 2])
-    assert "Received 2,770 = kept 2,760 + set aside 10." in "".join(page.text)
+    assert "Received 2,770 = kept 2,760 + duplicate 4 + set aside 6." in "".join(page.text)
 
 
 def test_a_segment_is_known_by_what_it_likes_more_than_others(figures):

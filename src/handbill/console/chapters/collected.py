@@ -89,9 +89,14 @@ class Collected:
         return sum(source.kept for source in self.sources)
 
     @property
+    def duplicate(self) -> int:
+        """Rows that were there already, over all sources."""
+        return sum(source.duplicate for source in self.sources)
+
+    @property
     def set_aside(self) -> int:
-        """Rows not kept, over all sources."""
-        return sum(source.duplicate + source.quarantined for source in self.sources)
+        """Rows in quarantine, over all sources."""
+        return sum(source.quarantined for source in self.sources)
 
 
 LOG = """
