@@ -7,12 +7,17 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
+
 from handbill.creative.check import gate
-from handbill.creative.prompt import prompt_for
+from handbill.creative.prompt import COUPON, prompt_for
 from handbill.creative.text import columns
-from handbill.engine import connect, read_parquet
+from handbill.engine import connect
+from handbill.errors import SourceError
 from handbill.types import Brief, Fact, Language, Segment, ShopProfile, Text
 from handbill.workspace import Workspace, read_json
 
@@ -26,7 +31,6 @@ MIXED = 0.8
 """An offer whose label covers less of its products than this is called "... and more"."""
 
 _EVERYONE: dict[Language, str] = {"en": "everyone", "zh": "全部顾客"}
-_COUPON: dict[Language, str] = {"en": "coupon", "zh": "优惠券"}
 _MORE: dict[Language, str] = {"en": "{} and more", "zh": "{}等商品"}
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -74,8 +78,12 @@ def read_offers(workspace: Workspace, shop: ShopProfile, horizon_days: int) -> t
     paths = (workspace.catalog / "offers.parquet", workspace.catalog / "campaigns.parquet")
     if not all(path.is_file() for path in paths):
         return ()
-    backend = connect(threads=1)
-    offers, campaigns = (read_parquet(backend, path).to_pyarrow().to_pylist() for path in paths)
+    offers = _rows(
+        "SELECT id, campaign_id, label, label_zh, products, label_share FROM read_parquet(?) "
+        "ORDER BY id",
+        paths[0],
+    )
+    campaigns = _rows("SELECT id, starts_at, ends_at FROM read_parquet(?)", paths[1])
     zone = ZoneInfo(shop.timezone)
     until = shop.as_of + timedelta(days=horizon_days)
     last_days = {
@@ -86,14 +94,31 @@ def read_offers(workspace: Workspace, shop: ShopProfile, horizon_days: int) -> t
     return tuple(
         Offer(
             id=row["id"],
-            label={"en": clean(row["label"]), "zh": clean(row.get("label_zh"))},
+            label={"en": clean(row["label"]), "zh": clean(row["label_zh"])},
             products=int(row["products"]),
             label_share=float(row["label_share"]),
             last_day=last_days[row["campaign_id"]],
         )
-        for row in sorted(offers, key=lambda row: str(row["id"]))
+        for row in offers
         if row["campaign_id"] in last_days
     )
+
+
+def _rows(query: str, *paths: Path) -> list[dict[str, Any]]:
+    """Rows of Parquet files.
+
+    Raises:
+        SourceError: A file is damaged or has other columns than `docs/tables.md` says.
+    """
+    con = connect(threads=1).con
+    try:
+        table = con.sql(query, params=[str(path) for path in paths]).to_arrow_table()
+    except duckdb.Error as error:
+        named = " and ".join(str(path) for path in paths)
+        reason = str(error).splitlines()[0]
+        raise SourceError(f"cannot read {named}; run the stage before again: {reason}") from error
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
 
 
 def _last_day(ends_at: datetime, zone: ZoneInfo) -> date:
@@ -136,15 +161,16 @@ def read_interest(workspace: Workspace, segments: Sequence[Segment]) -> dict[str
     if not (interest.is_file() and people.is_file()):
         return {}
     sizes = {segment.id: segment.size for segment in segments}
-    con = connect(threads=1).con
-    rows = con.execute(
-        "SELECT segment_id, offer_id, sum(score) FROM read_parquet(?) "
-        "JOIN read_parquet(?) USING (person) GROUP BY ALL ORDER BY ALL",
-        [str(interest), str(people)],
-    ).fetchall()
+    rows = _rows(
+        "SELECT segment_id, offer_id, sum(score) AS total FROM read_parquet(?) "
+        "JOIN read_parquet(?) USING (person) GROUP BY ALL ORDER BY segment_id, offer_id",
+        interest,
+        people,
+    )
     means: dict[str, dict[str, float]] = {}
     everyone = max(1, sum(sizes.values()))
-    for segment_id, offer_id, total in rows:
+    for row in rows:
+        segment_id, offer_id, total = row["segment_id"], row["offer_id"], row["total"]
         means.setdefault(segment_id, {})[offer_id] = total / max(1, sizes.get(segment_id, 1))
         general = means.setdefault(EVERYONE, {})
         general[offer_id] = general.get(offer_id, 0.0) + total / everyone
@@ -193,17 +219,23 @@ def plan_briefs(
 def _in_turns(
     offers: Sequence[Offer], segments: Sequence[Segment], interest: dict[str, dict[str, float]]
 ) -> Iterator[tuple[Segment | None, Offer]]:
-    general = _ranked(offers, interest.get(EVERYONE, {}))
-    choices = [
-        (segment, _one_per_label(_ranked(offers, interest.get(segment.id, {}))))
-        for segment in segments
-    ]
+    everyone = interest.get(EVERYONE, {})
+    choices: list[tuple[Segment, list[Offer]]] = []
+    for segment in segments:
+        scores = {
+            # mean interest times its ratio to everyone's: wanted, and wanted here more than there
+            offer_id: score * score / everyone[offer_id]
+            for offer_id, score in interest.get(segment.id, {}).items()
+            if score > 0
+        }
+        wanted = [offer for offer in offers if offer.id in scores]
+        choices.append((segment, _one_per_label(_ranked(wanted, scores))))
     for turn in range(max((len(ranked) for _, ranked in choices), default=0)):
         for segment, ranked in choices:
-            if turn < len(ranked) and interest.get(segment.id, {}).get(ranked[turn].id, 0.0) > 0:
+            if turn < len(ranked):
                 yield segment, ranked[turn]
                 yield None, ranked[turn]
-    for offer in general:
+    for offer in _ranked(offers, everyone):
         yield None, offer
 
 
@@ -228,7 +260,7 @@ def make_brief(
     label = _mid_sentence(offer.label[language]) if language == "en" else offer.label[language]
     whole = offer.label_share >= MIXED
     facts = [
-        Fact(name="offer", value=_COUPON[language], source="catalog/offers"),
+        Fact(name="offer", value=COUPON[language], source="catalog/offers"),
         Fact(
             name="category",
             value=label if whole else _MORE[language].format(label),
@@ -280,15 +312,15 @@ def _day(day: date, language: Language) -> str:
 
 
 def _notes(unnamed: int, barred: dict[str, str], language: Language) -> Iterator[Text]:
-    tongue = "中文" if language == "zh" else "英文"
+    english, chinese = {"en": ("English", "英文"), "zh": ("Chinese", "中文")}[language]
     if barred:
         names = sorted(set(barred.values()))
         yield Text(
-            en=f"{len(barred)} offers get no {language} ad by rule: {', '.join(names)}.",
-            zh=f"按规则，{len(barred)} 个优惠不写{tongue}广告：{'、'.join(names)}。",
+            en=f"Policy: no {english} ad is written for {len(barred)} offers: {', '.join(names)}.",
+            zh=f"按广告规则，{len(barred)} 个优惠不写{chinese}广告：{'、'.join(names)}。",
         )
     if unnamed:
         yield Text(
-            en=f"{unnamed} offers have no usable {language} name in the catalogue and get no ad.",
-            zh=f"{unnamed} 个优惠在目录里没有可用的{tongue}名称，没有写广告。",
+            en=f"{unnamed} offers have no usable {english} name in the catalogue and get no ad.",
+            zh=f"{unnamed} 个优惠在目录里没有可用的{chinese}名称，没有写广告。",
         )

@@ -262,7 +262,7 @@ def _audience(draft: Draft, brief: Brief) -> Iterator[Finding]:
 def _repeats(draft: Draft, brief: Brief) -> Iterator[Finding]:
     """Loops: a run of words, or a slot, again and again."""
     text = normal(draft.text, brief.language)
-    parts, run = (re.findall(r"\w+|§", text), 4) if brief.language == "en" else (list(text), 7)
+    parts, run = (re.findall(r"\w+|§", text), 5) if brief.language == "en" else (list(text), 7)
     runs = [tuple(parts[at : at + run]) for at in range(len(parts) - run + 1)]
     twice = next((one for one in runs if runs.count(one) > 1), None)
     if twice:

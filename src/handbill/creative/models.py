@@ -3,6 +3,8 @@
 import hashlib
 import importlib.util
 import shutil
+import struct
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +38,9 @@ class Source:
     terms: str
     must_accept: bool
 
+
+SYSTEM = "You write ads for a shop."
+"""Without it some templates put a longer one of their own."""
 
 REGISTRY: dict[str, Source] = {
     "smollm2-135m": Source(
@@ -111,21 +116,33 @@ def load(model: ModelFolder, *, threads: int) -> tuple[Any, Any]:
         ModelError: They do not load.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     torch.set_num_threads(threads)
     try:
-        with _quiet():
+        with quiet():
             tokenizer = AutoTokenizer.from_pretrained(model.path, local_files_only=model.offline)
             weights = AutoModelForCausalLM.from_pretrained(
                 model.path, dtype=torch.float32, local_files_only=model.offline
             )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{model.id} does not load from {model.path}: {reason}") from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return weights, tokenizer
+
+
+def frame(tokenizer: Any, request: str) -> str:
+    """A request as the model expects it: its chat template, or for a base model a blank line."""
+    if not tokenizer.chat_template:
+        return f"{request}\n\n"
+    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": request}]
+    framed: str = tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=True
+    )
+    return framed
 
 
 def _from_package(
@@ -197,7 +214,7 @@ def _dequantise(name: str, folder: Path, file: str) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        with _quiet():
+        with quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file, local_files_only=True)
             model = AutoModelForCausalLM.from_pretrained(
                 folder, gguf_file=file, dtype=torch.float32, local_files_only=True
@@ -210,7 +227,7 @@ def _dequantise(name: str, folder: Path, file: str) -> None:
                 del model.config.quantization_config
             model.to(torch.float16).save_pretrained(folder)  # 4-bit values fit; half the disk
             tokenizer.save_pretrained(folder)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, struct.error) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{name} could not be converted: {reason}") from error
 
@@ -239,8 +256,8 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and warnings of transformers, for this call only."""
+def quiet() -> Iterator[None]:
+    """No progress bars and warnings of transformers and peft, for this call only."""
     from transformers.utils import logging
 
     level = logging.get_verbosity()
@@ -248,7 +265,10 @@ def _quiet() -> Iterator[None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            # peft asks transformers for a property that transformers is renaming
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     finally:
         logging.set_verbosity(level)
         if bars:

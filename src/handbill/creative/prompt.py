@@ -1,19 +1,28 @@
-"""The wire format between a brief and a language model: a prompt out, three lines back."""
+"""The wire format between a brief and a language model: a request out, three lines back."""
 
 from dataclasses import dataclass
 
-from handbill.types import Brief, Language
+from handbill.types import SLOT, Brief, Language
 
-PROMPT = "lines-1"
+PROMPT = "lines-2"
 """Version of the format; part of every ad's record and of an adapter's identity."""
 
-MAX_NEW_TOKENS: dict[Language, int] = {"en": 80, "zh": 160}
-"""Room for the longest ad that the e-mail channel takes, with a margin."""
+MAX_NEW_TOKENS: dict[Language, int] = {"en": 64, "zh": 72}
+"""Room for the longest ad that the e-mail channel takes; an ad cut short is rejected anyway."""
 
 NAMED = ("category", "product", "brand", "material", "color", "origin", "event")
 """Facts whose value the model sees, to know what it writes about; it still writes the slot."""
 
-_ANSWER = "\n\n"
+TERMS = ("shop", "offer_ends", "products")
+"""Facts of a coupon's terms, which are rendered and not written."""
+
+COUPON: dict[Language, str] = {"en": "coupon", "zh": "优惠券"}
+"""The kind of offer that has terms."""
+
+_ASK: dict[Language, str] = {
+    "en": "Write a short, warm ad. {offer}: {subject}. Readers: {audience}. Slots: {slots}",
+    "zh": "写一则简短、温暖的广告。{offer}：{subject}。读者：{audience}。槽位：{slots}",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +52,14 @@ def prompt_for(brief: Brief) -> str:
     does not see it cannot get wrong.
     """
     values = {fact.name: fact.value for fact in brief.facts}
-    subject = ", ".join(values[name] for name in NAMED if name in values)
-    names = " ".join(f"{{{name}}}" for name in values if name != "offer")
-    return f"{values.get('offer', '')}: {subject}\n{names}\n{brief.audience}{_ANSWER}"
+    coupon = "offer_ends" in values and values.get("offer") == COUPON[brief.language]
+    rendered = (*TERMS, "offer") if coupon else ("offer",)
+    return _ASK[brief.language].format(
+        offer=values.get("offer", "").capitalize(),
+        subject=", ".join(values[name] for name in NAMED if name in values),
+        audience=brief.audience,
+        slots=" ".join(f"{{{name}}}" for name in values if name not in rendered),
+    )
 
 
 def completion_for(draft: Draft) -> str:
@@ -56,6 +70,6 @@ def completion_for(draft: Draft) -> str:
 def parse(answer: str) -> Draft | None:
     """Read three lines; anything else is not an ad."""
     lines = [line.strip() for line in answer.strip().splitlines()]
-    if len(lines) != 3 or not all(lines):
+    if len(lines) != 3 or not all(SLOT.sub("", line).strip() for line in lines):
         return None
     return Draft(headline=lines[0], body=lines[1], call_to_action=lines[2])

@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from handbill.creative.brief import EVERYONE
 from handbill.creative.check import CHANNELS, check
 from handbill.creative.prompt import Draft, parse
-from handbill.creative.template import plain_ad
+from handbill.creative.template import plain_ad, with_terms
 from handbill.creative.text import columns, likeness, shingles
 from handbill.types import SLOT, Brief, Creative, Finding, creative_digest, fill
 
@@ -41,7 +42,8 @@ class Choice:
     """The outcome for one brief.
 
     Attributes:
-        kept: Best first; the template alone when no candidate passed, none when that fails too.
+        kept: Best first. When no candidate passed: the template for everyone, nothing for a
+            segment (which then gets the ad for everyone).
         rejected: The others, each with what was found.
     """
 
@@ -70,30 +72,32 @@ def choose(
         variants: Ads to keep at most.
     """
     texts = list(dict.fromkeys(answer.strip() for answer in answers))
-    passed: list[tuple[float, Draft, tuple[Finding, ...]]] = []
+    passed: list[tuple[float, Draft, tuple[Finding, ...], frozenset[str]]] = []
     rejected: list[Creative] = []
     for text in texts:
         draft = parse(text)
         if draft is None:
             rejected.append(_unreadable(text, brief, maker))
             continue
+        piece = shingles(draft.text, brief.language)
+        draft = with_terms(draft, brief)
         findings = check(draft, brief)
         if any(finding.outcome == "block" for finding in findings):
             rejected.append(_creative(draft, brief, maker, findings))
         else:
-            passed.append((score(draft, brief, shown), draft, findings))
+            rank = score(draft, brief) + 1 - likeness(piece, shown)
+            passed.append((rank, draft, findings, piece))
     kept: list[Creative] = []
     pieces: list[frozenset[str]] = []
-    for _, draft, findings in sorted(passed, key=lambda one: (-one[0], one[1].text)):
-        piece = shingles(draft.text, brief.language)
+    for _, draft, findings, piece in sorted(passed, key=lambda one: (-one[0], one[1].text)):
         if likeness(piece, pieces) > ALIKE:
             rejected.append(_creative(draft, brief, maker, (*findings, NEAR_DUPLICATE)))
         elif len(kept) < variants:
             kept.append(_creative(draft, brief, maker, findings))
             pieces.append(piece)
     shown.extend(pieces)
-    if not kept:
-        kept = plain(brief)
+    if not kept and brief.segment_id == EVERYONE:
+        kept = plain(brief)  # a segment without an ad of its own gets the general one
     return Choice(kept=tuple(kept), rejected=tuple(rejected))
 
 
@@ -107,8 +111,8 @@ def plain(brief: Brief) -> list[Creative]:
     return [_creative(draft, brief, maker, findings, template=True)]
 
 
-def score(draft: Draft, brief: Brief, shown: Sequence[frozenset[str]]) -> float:
-    """How good a passing ad is, 0 to 3; higher is better."""
+def score(draft: Draft, brief: Brief) -> float:
+    """How well a passing ad uses its facts and its room, 0 to 2; higher is better."""
     values = {fact.name: fact.value for fact in brief.facts}
     known = [name for name in values if name != "offer"]
     used = set(SLOT.findall(draft.text))
@@ -118,8 +122,7 @@ def score(draft: Draft, brief: Brief, shown: Sequence[frozenset[str]]) -> float:
     headline = columns(fill(draft.headline, values)) / limits.headline
     # a phone shows about 40 columns of a subject; a body of half its room is read to the end
     fit = 1 - abs(body - 0.5) - max(0.0, headline - 0.7)
-    novelty = 1 - likeness(shingles(draft.text, brief.language), shown)
-    return facts + fit + novelty
+    return facts + fit
 
 
 def _creative(

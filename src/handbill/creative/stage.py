@@ -14,7 +14,7 @@ from handbill.creative.settings import Settings
 from handbill.creative.shelf import put, write_table
 from handbill.ports import Progress
 from handbill.state import open_state
-from handbill.types import Brief, Creative, Language, ShopProfile, StageResult, Text
+from handbill.types import Creative, Language, ShopProfile, StageResult, Text
 from handbill.workspace import Workspace
 
 
@@ -75,7 +75,13 @@ def _plan(workspace: Workspace, shop: ShopProfile, settings: Settings) -> dict[L
     interest = read_interest(workspace, segments)
     return {
         language: plan_briefs(
-            offers, segments, interest, shop, language, settings.max_briefs, settings.channel
+            offers,
+            segments,
+            interest,
+            shop,
+            language,
+            settings.max_briefs if language in settings.models else 0,
+            settings.channel,
         )
         for language in settings.languages
     }
@@ -147,24 +153,25 @@ def _gather(written: Written, choice: Choice) -> None:
 
 def _fill_in(language: Language, settings: Settings, work: Work, written: Written) -> None:
     """Templates for what the model was not asked."""
-    rest: tuple[Brief, ...] = work.plain
-    if language not in settings.models:
-        rest = (*work.briefs, *work.plain)
+    if language not in settings.models and work.plain:
         written.notes.append(_no_model(language))
-    for brief in rest:
+    for brief in work.plain:
         written.kept.extend(plain(brief))
 
 
 def _no_model(language: Language) -> Text:
+    english, chinese, model = {
+        "en": ("English", "英文", "smollm2-135m"),
+        "zh": ("Chinese", "中文", "gemma-3-270m"),
+    }[language]
     return Text(
         en=(
-            f"No model is set for {language}: its ads are plain templates. To have them written, "
-            'set [creative.models] zh = "gemma-3-270m", read the Gemma terms and set '
-            'accept_licences = ["gemma-3-270m"].'
+            f"No model writes {english}: its ads are plain templates. One setting mends it: "
+            f'models.{language} = "{model}" under [creative].'
         ),
         zh=(
-            f"没有为 {language} 设置模型，广告用的是事实模板。要让模型来写：设置 [creative.models] "
-            'zh = "gemma-3-270m"，阅读 Gemma 条款后设置 accept_licences = ["gemma-3-270m"]。'
+            f"没有模型来写{chinese}，广告用的是只陈述事实的模板。加一项设置即可："
+            f'在 [creative] 下写 models.{language} = "{model}"。'
         ),
     )
 

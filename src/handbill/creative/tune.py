@@ -15,8 +15,9 @@ from peft import LoraConfig, get_peft_model
 from torch.nn.functional import cross_entropy
 
 from handbill.creative.example import Example
-from handbill.creative.models import ModelFolder, load
+from handbill.creative.models import ModelFolder, frame, load, quiet
 from handbill.creative.prompt import PROMPT, completion_for, prompt_for
+from handbill.creative.template import without_terms
 from handbill.errors import ModelError
 from handbill.ports import Progress
 from handbill.workspace import read_json, write_json
@@ -143,8 +144,10 @@ def _data_hash(examples: Sequence[Example]) -> str:
 
 def _encode(tokenizer: Any, example: Example) -> tuple[list[int], int]:
     """Token ids of prompt and ad, and where the ad begins."""
-    prompt = tokenizer(prompt_for(example.brief))["input_ids"]
-    ad = tokenizer(completion_for(example.draft), add_special_tokens=False)["input_ids"]
+    request = frame(tokenizer, prompt_for(example.brief))
+    answer = completion_for(without_terms(example.draft, example.brief))
+    prompt = tokenizer(request, add_special_tokens=not tokenizer.chat_template)["input_ids"]
+    ad = tokenizer(answer, add_special_tokens=False)["input_ids"]
     return [*prompt, *ad, tokenizer.eos_token_id], len(prompt)
 
 
@@ -190,7 +193,8 @@ def _fit(
             target_modules=TARGETS,
             task_type="CAUSAL_LM",
         )
-        peft_model = get_peft_model(model, config)
+        with quiet():
+            peft_model = get_peft_model(model, config)
     weights = [weight for weight in peft_model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=tuning.learning_rate, weight_decay=0.01)
     steps = tuning.epochs * math.ceil(len(rows) / BATCH)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from handbill.creative.models import ModelFolder, load
+from handbill.creative.models import ModelFolder, frame, load, quiet
 from handbill.errors import ModelError
 
 BATCH = 24
@@ -32,7 +32,7 @@ class LocalWriter:
     name: str
     model: Any
     tokenizer: Any
-    temperature: float = 0.8
+    temperature: float = 0.7
     top_p: float = 0.9
     tokens: int = 0
     seconds: float = 0.0
@@ -47,10 +47,12 @@ class LocalWriter:
         model, tokenizer = load(base, threads=threads)
         if adapter is not None:
             from peft import PeftModel
+            from safetensors import SafetensorError
 
             try:
-                model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-            except (OSError, ValueError, RuntimeError) as error:
+                with quiet():
+                    model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+            except (OSError, ValueError, RuntimeError, SafetensorError) as error:
                 reason = str(error).strip().splitlines()[0]
                 raise ModelError(
                     f"the adapter in {adapter} does not load; delete it and run again: {reason}"
@@ -70,14 +72,21 @@ class LocalWriter:
             torch.manual_seed(seed)
             for at in range(0, len(order), step):
                 chosen = order[at : at + step]
-                texts = self._continue([prompts[one] for one in chosen], samples, max_new_tokens)
+                framed = [frame(self.tokenizer, prompts[one]) for one in chosen]
+                texts = self._continue(framed, samples, max_new_tokens)
                 for place, one in enumerate(chosen):
                     answers[one] = texts[place * samples : (place + 1) * samples]
         self.seconds += time.perf_counter() - started
         return answers
 
     def _continue(self, prompts: list[str], samples: int, max_new_tokens: int) -> list[str]:
-        inputs = self.tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
+        inputs = self.tokenizer(
+            prompts,
+            return_tensors="pt",
+            padding=True,
+            padding_side="left",
+            add_special_tokens=not self.tokenizer.chat_template,
+        )
         inputs.pop("token_type_ids", None)
         output = self.model.generate(
             **inputs,

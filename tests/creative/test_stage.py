@@ -1,0 +1,183 @@
+"""The whole stage over a tiny random model: tuned, asked, checked, shelved."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import create_engine, func, select
+
+from handbill import creative
+from handbill.creative.example import parse_examples, read_examples
+from handbill.creative.models import find
+from handbill.creative.prompt import prompt_for
+from handbill.creative.tune import Tuning, tune
+from handbill.creative.writer import LocalWriter
+from handbill.errors import ConfigError, ModelError, SourceError
+from handbill.state import creatives
+from handbill.types import ShopProfile, StageResult
+from handbill.workspace import Workspace
+
+TUNING = Tuning(epochs=4, learning_rate=0.01, rank=4, threads=1, seed=3)
+
+
+def quiet(message: str, fraction: float | None = None) -> None:
+    """No progress."""
+
+
+def write(shop: Workspace, profile: ShopProfile, model: Path, **more: object) -> StageResult:
+    settings = creative.Settings(
+        models={"en": str(model)},
+        max_briefs=2,
+        candidates=2,
+        epochs=1,
+        rank=2,
+        threads=1,
+        approval="checks",
+        **more,  # type: ignore[arg-type]
+    )
+    return creative.run(shop, profile, settings, quiet)
+
+
+def test_a_random_models_garbage_never_gets_out(
+    shop: Workspace, profile: ShopProfile, tiny_model: Path
+) -> None:
+    result = write(shop, profile, tiny_model)
+    rows = pq.read_table(shop.tables / "creatives.parquet").to_pylist()
+    shown = [row for row in rows if row["status"] != "rejected"]
+    assert {row["origin"] for row in shown} == {"template"}
+    assert {row["language"] for row in shown} == {"en", "zh"}
+    assert result.figures["ads_passed"] == 0
+    assert result.figures["ads_written"] == 4
+    fallen = [row for row in rows if row["origin"] == "model"]
+    assert all(json.loads(row["findings"]) and row["adapter"] for row in fallen)
+    waiting = {row["offer_id"] for row in shown if row["status"] == "waiting"}
+    assert waiting == {"now-4"}  # pain relief: a person looks first
+    assert any("gemma-3-270m" in note.en for note in result.notes)
+
+
+def test_a_second_run_trains_nothing_and_writes_the_same(
+    shop: Workspace, profile: ShopProfile, tiny_model: Path
+) -> None:
+    write(shop, profile, tiny_model)
+    table = (shop.tables / "creatives.parquet").read_bytes()
+    adapters = {path: path.stat().st_mtime_ns for path in shop.models.rglob("*.safetensors")}
+    write(shop, profile, tiny_model)
+    assert (shop.tables / "creatives.parquet").read_bytes() == table
+    assert {path: path.stat().st_mtime_ns for path in adapters} == adapters
+    engine = create_engine(shop.state_url)
+    with engine.connect() as connection:
+        rows = connection.execute(select(func.count()).select_from(creatives)).scalar_one()
+    engine.dispose()
+    assert rows == pq.read_table(shop.tables / "creatives.parquet").num_rows
+
+
+def test_tuning_learns_and_keeps_a_card(tiny_model: Path, tmp_path: Path) -> None:
+    base = find(str(tiny_model), tmp_path, (), quiet)
+    examples = read_examples("en")[:24]
+    adapter = tune(base, examples, TUNING, tmp_path / "adapter", quiet)
+    assert adapter.loss_after < adapter.loss_before
+    card = json.loads((adapter.path / "card.json").read_text())
+    assert card["parents"] == [base.id]
+    assert card["losses"][-1] < card["losses"][0]
+    assert {path.suffix for path in adapter.path.iterdir()} == {".json", ".safetensors"}
+    assert not tune(base, examples, TUNING, tmp_path / "adapter", quiet).trained
+    other = tune(base, examples[:20], TUNING, tmp_path / "adapter", quiet)
+    assert other.version != adapter.version
+
+
+def test_tuning_is_repeatable(tiny_model: Path, tmp_path: Path) -> None:
+    base = find(str(tiny_model), tmp_path, (), quiet)
+    one, two = (
+        tune(base, read_examples("en")[:16], TUNING, tmp_path / name, quiet)
+        for name in ("one", "two")
+    )
+    weights = "adapter_model.safetensors"
+    assert (one.path / weights).read_bytes() == (two.path / weights).read_bytes()
+
+
+def test_an_interrupted_tuning_leaves_nothing_half(tiny_model: Path, tmp_path: Path) -> None:
+    base = find(str(tiny_model), tmp_path, (), quiet)
+
+    def interrupt(message: str, fraction: float | None = None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(base, read_examples("en")[:16], TUNING, tmp_path / "adapter", interrupt)
+    assert not list(tmp_path.rglob("*.safetensors"))
+    assert tune(base, read_examples("en")[:16], TUNING, tmp_path / "adapter", quiet).trained
+
+
+def test_a_damaged_adapter_is_named(tiny_model: Path, tmp_path: Path) -> None:
+    base = find(str(tiny_model), tmp_path, (), quiet)
+    adapter = tune(base, read_examples("en")[:16], TUNING, tmp_path / "adapter", quiet)
+    (adapter.path / "adapter_model.safetensors").write_bytes(b"cut off")
+    with pytest.raises(ModelError, match=r"the adapter in .* does not load; delete it"):
+        LocalWriter.open(base, adapter.path, threads=1)
+
+
+def test_an_adapter_changes_what_is_written(tiny_model: Path, tmp_path: Path) -> None:
+    base = find(str(tiny_model), tmp_path, (), quiet)
+    adapter = tune(base, read_examples("en")[:24], TUNING, tmp_path / "adapter", quiet)
+    prompts = [prompt_for(one.brief) for one in read_examples("en")[:2]]
+    plain, tuned = (
+        LocalWriter.open(base, path, threads=1).generate(
+            prompts, samples=2, max_new_tokens=16, seed=1
+        )
+        for path in (None, adapter.path)
+    )
+    assert plain != tuned
+
+
+def test_a_shop_without_offers_gets_an_empty_shelf(
+    workspace: Workspace, profile: ShopProfile
+) -> None:
+    result = creative.run(workspace, profile, creative.Settings(), quiet)
+    assert pq.read_table(workspace.tables / "creatives.parquet").num_rows == 0
+    assert result.figures["ads_written"] == 0
+    assert not workspace.models.exists()
+
+
+def test_a_missing_model_is_an_error_not_a_template(shop: Workspace, profile: ShopProfile) -> None:
+    settings = creative.Settings(models={"zh": "gemma-3-270m"})
+    with pytest.raises(ModelError, match="accept_licences"):
+        creative.run(shop, profile, settings, quiet)
+
+
+def test_a_damaged_table_is_named(shop: Workspace, profile: ShopProfile) -> None:
+    (shop.catalog / "offers.parquet").write_bytes(b"not parquet")
+    with pytest.raises(SourceError, match=r"offers\.parquet"):
+        creative.run(shop, profile, creative.Settings(), quiet)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("candidates", 0),
+        ("max_briefs", -1),
+        ("variants", 0),
+        ("epochs", -1),
+        ("rank", 0),
+        ("threads", 0),
+        ("horizon_days", 0),
+        ("seed", -1),
+        ("learning_rate", 0.0),
+        ("approval", "nobody"),
+        ("channel", "fax"),
+        ("languages", ()),
+        ("languages", ("fr",)),
+        ("models", {"fr": "smollm2-135m"}),
+    ],
+)
+def test_a_setting_out_of_bounds_is_named(setting: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=r"creative\.(languages|" + setting + ")"):
+        creative.Settings(**{setting: value})  # type: ignore[arg-type]
+
+
+def test_an_example_that_is_none_is_named_by_its_line() -> None:
+    with pytest.raises(SourceError, match=r"mine\.jsonl, line 2"):
+        parse_examples(
+            '{"facts": {}, "audience": "a", "language": "en", "channel": "email", "headline": "h", '
+            '"body": "b", "call_to_action": "c"}\n{"facts": 1}',
+            "mine.jsonl",
+        )
