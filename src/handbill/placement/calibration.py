@@ -73,19 +73,10 @@ def calibrate(
     if len(score) == 0:
         return Calibration()
     design = np.column_stack([np.ones_like(score), score])  # (N, 2)
-    prior = np.array([0.0, 1.0])
-    precision = np.diag(1 / np.square(PRIOR_SD))
-    beta = prior.copy()
-    for _ in range(50):
-        p = expit(design @ beta)
-        gradient = design.T @ (redeemed - p) - precision @ (beta - prior)
-        information = (design * (p * (1 - p))[:, None]).T @ design + precision
-        step = np.linalg.solve(information, gradient)
-        beta = beta + step
-        if np.abs(step).max() < 1e-9:
-            break
-    p = expit(design @ beta)
-    covariance = np.linalg.inv((design * (p * (1 - p))[:, None]).T @ design + precision)
+    beta, covariance = most_likely(
+        design, redeemed.astype(np.float64), np.array([0.0, 1.0]), 1 / np.square(PRIOR_SD)
+    )
+    p = np.asarray(expit(design @ beta), dtype=np.float64)
     names, codes = np.unique(campaign, return_inverse=True)
     return Calibration(
         offset=float(beta[0]),
@@ -96,6 +87,44 @@ def calibrate(
         redeemers=int(redeemed.sum()),
         campaigns=len(names),
     )
+
+
+def most_likely(
+    design: Floats, outcome: Floats, mean: Floats, precision: Floats
+) -> tuple[Floats, Floats]:
+    """Logistic regression with a normal prior, by Newton's method.
+
+    Args:
+        design: (N, D) rows.
+        outcome: (N,) of 0 and 1.
+        mean: (D,) of the prior.
+        precision: (D,) one over the prior's variance; 0 for none.
+
+    Returns:
+        (D,) most likely coefficients and their (D, D) covariance.
+    """
+    beta = mean.copy()
+    value = _objective(design @ beta, outcome, beta - mean, precision)
+    for _ in range(100):
+        p = expit(design @ beta)
+        gradient = design.T @ (outcome - p) - precision * (beta - mean)
+        information = (design * (p * (1 - p))[:, None]).T @ design + np.diag(precision)
+        step = np.linalg.solve(information, gradient)
+        while True:  # halve a step that overshoots; the objective is concave, so one will do
+            better = _objective(design @ (beta + step), outcome, beta + step - mean, precision)
+            if better >= value - 1e-12 * abs(value):
+                break
+            step = step / 2
+        beta, value = beta + step, better
+        if np.abs(step).max() < 1e-8:
+            break
+    return beta, np.linalg.inv(information)
+
+
+def _objective(logit: Floats, outcome: Floats, off: Floats, precision: Floats) -> float:
+    """Log posterior up to a constant."""
+    likelihood = outcome @ logit - np.logaddexp(0, logit).sum()
+    return float(likelihood - 0.5 * np.sum(precision * off**2))
 
 
 def campaign_spread(

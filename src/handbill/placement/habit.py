@@ -15,14 +15,16 @@ def recency_frequency_spend(con: duckdb.DuckDBPyConnection, days: Iterable[date]
         days: Each day is looked at from its midnight, UTC.
 
     Returns:
-        `day` (date), `person`, `score` (0 to 1, higher bought more lately, more often and for
-        more). Equal habits score the same.
+        `day` (as written, 2026-11-23), `person`, `score` (0 to 1, higher bought more lately, more
+        often and for more). Equal habits score the same.
 
     Source: Hughes, Strategic Database Marketing (1994), with ranks in place of fifths.
     """
     wanted = sorted(set(days))
     if not wanted:
-        return pd.DataFrame({"day": [], "person": [], "score": []})
+        return pd.DataFrame({"day": [], "person": [], "score": []}).astype(
+            {"day": "str", "person": "str"}
+        )
     values = ", ".join(f"(DATE '{day}')" for day in wanted)
     scores: pd.DataFrame = con.execute(
         f"""WITH baskets AS (
@@ -34,9 +36,9 @@ def recency_frequency_spend(con: duckdb.DuckDBPyConnection, days: Iterable[date]
                 sum(value)::DOUBLE AS spend
             FROM baskets JOIN (VALUES {values}) d(day)
                 ON moment < d.day::TIMESTAMP::TIMESTAMPTZ GROUP BY ALL)
-        SELECT day, person, (cume_dist() OVER (PARTITION BY day ORDER BY latest)
+        SELECT day::VARCHAR AS day, person, (cume_dist() OVER (PARTITION BY day ORDER BY latest)
             + cume_dist() OVER (PARTITION BY day ORDER BY often)
             + cume_dist() OVER (PARTITION BY day ORDER BY spend)) / 3 AS score
-        FROM habits ORDER BY ALL"""
+        FROM habits ORDER BY 1, 2"""
     ).df()
     return scores

@@ -99,15 +99,11 @@ def make_plan(chances: Chances, shop: ShopProfile, settings: Settings) -> Plan:
     Args:
         chances: What could be planned.
         shop: Its day, zone and currency.
-        settings: Budget, caps and assumptions.
+        settings: Budget, caps and assumptions, for which `check` holds.
 
     Returns:
         The plan; an empty one says why.
-
-    Raises:
-        PlanError: Two settings contradict each other.
     """
-    check(settings)
     rng = np.random.default_rng(settings.seed)
     pairs = sendable(chances)
     margin = float(settings.margin_micros)
@@ -195,7 +191,7 @@ def sendable(chances: Chances) -> pd.DataFrame:
         )
     }
     keys = zip(chances.pairs["campaign_id"], chances.pairs["segment_id"], strict=True)
-    kept = chances.pairs[[key in served for key in keys]]
+    kept = chances.pairs[np.array([key in served for key in keys], dtype=np.bool_)]
     return kept.sort_values(["person", "campaign_id"], ignore_index=True)
 
 
@@ -210,7 +206,9 @@ def digest(
 ) -> str:
     """The plan's id: a hash of all it says and of what it was made under."""
     made_under = [str(shop.as_of), asdict(settings), response_model, POLICY]
-    content = json.dumps(made_under, sort_keys=True) + rows.to_json(orient="records")
+    content = json.dumps(made_under, sort_keys=True) + rows.to_json(
+        orient="records", date_format="iso", date_unit="us", double_precision=12
+    )
     return "plan_" + hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
@@ -238,6 +236,7 @@ def _rows(
     about = kept[
         ["contact_id", "person", "segment_id", "campaign_id", "send_at", "probability", "explored"]
     ]
+    rows = rows.astype({"contact_id": about["contact_id"].dtype})  # an empty one is untyped
     rows = rows.merge(about, on="contact_id", how="left", validate="m:1")
     rows["expected_value_micros"] = rows["value"].round().astype("int64")
     rows["cost_micros"] = np.where(rows["slot"] == 0, settings.cost_micros, 0)

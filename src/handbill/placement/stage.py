@@ -27,7 +27,7 @@ from handbill.placement.pairs import (
     view_events,
     with_features,
 )
-from handbill.placement.plan import Chances, Plan, horizon, make_plan
+from handbill.placement.plan import Chances, Plan, check, horizon, make_plan
 from handbill.placement.positions import Position, measure_positions
 from handbill.placement.response import ResponseModel, save
 from handbill.placement.send_time import send_times
@@ -93,6 +93,7 @@ def run(
         SourceError: A stage before has not run.
         PlanError: Two settings contradict each other.
     """
+    check(settings)
     con = connect(memory_gb=MEMORY_GB, threads=2).con
     report = _Report()
     if not view_events(workspace, con):
@@ -188,8 +189,8 @@ def _history(
 def _habits(con: duckdb.DuckDBPyConnection, days: Mapping[str, date]) -> pd.DataFrame:
     """`person`, `campaign_id`, `score_rf` as of each campaign's day."""
     scores = recency_frequency_spend(con, days.values())
-    scores["day"] = pd.to_datetime(scores["day"]).dt.date
-    named = pd.DataFrame({"campaign_id": list(days), "day": list(days.values())})
+    named = pd.DataFrame({"campaign_id": list(days), "day": [str(day) for day in days.values()]})
+    named = named.astype("str")
     return named.merge(scores, on="day")[["person", "campaign_id", "score"]].rename(
         columns={"score": "score_rf"}
     )
