@@ -99,7 +99,7 @@ def line_chart(
 ) -> Canvas:
     """Lines over a common axis, with bands where there are intervals.
 
-    The names stand at the lower right, where gain curves leave room.
+    The names stand at the lower right, where gain curves leave room, or below on a phone.
 
     Args:
         width: In pixels.
@@ -110,7 +110,8 @@ def line_chart(
     """
     narrow = width < NARROW
     height = 300 if narrow else 340
-    canvas = Canvas(width, height)
+    legend = 20 * sum(bool(one.name) for one in series) if narrow else 0
+    canvas = Canvas(width, height + legend)
     right = 16
     across = Scale(low=x.low, high=x.high, start=44, end=width - right)
     up = Scale(low=y.low, high=y.high, start=height - 44, end=34)
@@ -133,7 +134,8 @@ def line_chart(
             upper = [(p[0], up(high)) for p, (_, high) in zip(places, one.band, strict=True)]
             canvas.path(lower + upper[::-1], f"band {one.kind}", closed=True)
         canvas.path(places, f"line {one.kind}")
-    _name_lines(canvas, series, (across.end - 6, up.start - 14))
+    # On a phone the lines need the room: their names stand under the chart.
+    _name_lines(canvas, series, (across.end - 6, height + legend - 8 if narrow else up.start - 14))
     return canvas
 
 
