@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from handbill.errors import WorkspaceError
@@ -28,14 +28,20 @@ class GroupCommit:
         inbox: Written by this thread only.
         loop: Where requests wait.
         max_waiting: Events in memory; more are refused.
+        committed: Told how many events each commit took.
     """
 
     def __init__(
-        self, inbox: EventInbox, loop: asyncio.AbstractEventLoop, max_waiting: int
+        self,
+        inbox: EventInbox,
+        loop: asyncio.AbstractEventLoop,
+        max_waiting: int,
+        committed: Callable[[int], None],
     ) -> None:
         self._inbox = inbox
         self._loop = loop
         self._max_waiting = max_waiting
+        self._committed = committed
         self._waiting = 0
         self._queue: SimpleQueue[_Waiter | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="handbill-commit")
@@ -98,6 +104,7 @@ class GroupCommit:
         else:
             if self.trouble:
                 log.warning("writing works again")
+            self._committed(len(events))
         self.trouble = str(outcome) if isinstance(outcome, WorkspaceError) else ""
         self._loop.call_soon_threadsafe(self._answer, group, outcome)
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from handbill.api.settings import Settings
 from handbill.errors import WorkspaceError
 from handbill.events.compact import compact
 from handbill.ports import EventInbox
@@ -12,33 +13,45 @@ log = logging.getLogger(__name__)
 
 
 class Drain:
-    """Compacts on a schedule until it is closed, then once more.
+    """Compacts at once, then on a schedule or when much waits, and once more when it is closed.
 
     Args:
         inbox: Drained by this thread only.
         workspace: Whose log receives the events.
-        seconds: Pause between two compactions.
+        settings: How often, and what is much.
     """
 
-    def __init__(self, inbox: EventInbox, workspace: Workspace, seconds: float) -> None:
+    def __init__(self, inbox: EventInbox, workspace: Workspace, settings: Settings) -> None:
         self._inbox = inbox
         self._workspace = workspace
-        self._seconds = seconds
-        self._stop = threading.Event()
+        self._settings = settings
+        self._noted = 0
+        self._stopping = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._work, name="handbill-drain")
         self.trouble = ""
         """Why the last compaction failed; empty when it did not."""
         self._thread.start()
 
+    def note(self, events: int) -> None:
+        """Hear that so many more events wait."""
+        self._noted += events
+        if self._noted >= self._settings.compact_events:
+            self._wake.set()
+
     def close(self) -> None:
         """Move what is left, then stop."""
-        self._stop.set()
+        self._stopping = True
+        self._wake.set()
         self._thread.join()
 
     def _work(self) -> None:
-        while not self._stop.wait(self._seconds):
+        self._compact()  # what an earlier process acknowledged and could not move
+        while not self._stopping:
+            self._wake.wait(self._settings.compact_seconds)
+            self._wake.clear()
+            self._noted = 0
             self._compact()
-        self._compact()
 
     def _compact(self) -> None:
         try:

@@ -121,7 +121,7 @@ class Intake:
         context = free | self._circumstances(event, now, user_agent)
         lines = []
         for number, (line, extra) in enumerate(lines_of(event, self._settings)):
-            more = {"item": self._scrub(extra)} if extra else {}
+            more = {"item": self._scrub(extra, "item")} if extra else {}
             packed = _json.encode((context | more) if number == 0 else more).decode()
             if len(packed) > self._settings.max_context_kb * 1_024:
                 raise Unfit("too_large", "more context than collector.max_context_kb")
@@ -186,8 +186,11 @@ class Intake:
         stripped = "" if identifier is None else str(identifier).strip()
         return self._person_of(kind, stripped) if stripped else None
 
-    def _scrub(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        return scrub(fields, lambda address: self._person_of("email", address))
+    def _scrub(self, fields: Mapping[str, Any], parent: str = "") -> dict[str, Any]:
+        return scrub(fields, self._email, parent=parent)
+
+    def _email(self, address: str) -> str:
+        return self._person_of("email", address)
 
     def _refuse(self, fields: Mapping[str, Any], reason: str, detail: str) -> Judged:
         """A refused event leaves its plain fields, cut short, so that it can be recognised."""

@@ -132,8 +132,12 @@ def _shown(item: Item, coupon: str | None) -> Line:
 
 
 def _price(item: Item) -> dict[str, Any]:
-    shown = {"price": item.price, "discount": item.discount}
-    return {name: value for name, value in shown.items() if value is not None}
+    shown: dict[str, Any] = {}
+    if item.price is not None:
+        shown["price"] = item.price
+    if item.discount is not None:
+        shown["discount"] = item.discount
+    return shown
 
 
 def _signed(value: int | None, event: Event) -> int | None:

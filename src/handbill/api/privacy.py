@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 PERSONAL = frozenset(
     """
@@ -17,7 +17,8 @@ PERSONAL = frozenset(
 )
 """Names of free fields that are left out, in lower case without separators."""
 
-NOT_PERSONAL_IN = frozenset({"page", "campaign", "app", "library", "os", "screen", "item"})
+EMAIL = frozenset({"email", "emailaddress", "mail"})
+THINGS = frozenset({"page", "campaign", "app", "library", "os", "screen", "item"})
 """Objects in which `name` and `title` are a thing's."""
 
 _EMAIL = re.compile(r"[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
@@ -30,12 +31,15 @@ _SEPARATORS = re.compile(r"[\s_.-]+")
 MAX_DEPTH = 8
 
 
-def scrub(fields: Mapping[str, Any], pseudonym: Callable[[str], str]) -> dict[str, Any]:
+def scrub(
+    fields: Mapping[str, Any], pseudonym: Callable[[str], str], *, parent: str = ""
+) -> dict[str, Any]:
     """Free fields without what identifies a person.
 
     Args:
         fields: Parsed JSON.
         pseudonym: Turns an e-mail address, in small letters, into a pseudonym.
+        parent: Name of the object that the fields are in.
 
     Returns:
         The fields without the personal ones; addresses inside texts are pseudonyms.
@@ -54,9 +58,16 @@ def scrub(fields: Mapping[str, Any], pseudonym: Callable[[str], str]) -> dict[st
             )
         return text
 
-    def clean_email(value: Any) -> Any:
-        known = isinstance(value, str) and value.strip()
-        return pseudonym(value.strip().lower()) if known else None
+    def clean_object(fields: Mapping[str, Any], parent: str, depth: int) -> dict[str, Any]:
+        cleaned = {}
+        for name, value in fields.items():
+            kind = kind_of(name, parent)
+            if kind == "email":
+                known = isinstance(value, str) and value.strip()
+                cleaned[name] = pseudonym(value.strip().lower()) if known else None
+            elif kind == "free":
+                cleaned[clean_text(name)] = clean(value, name, depth + 1)
+        return cleaned
 
     def clean(value: Any, parent: str, depth: int) -> Any:
         if isinstance(value, str):
@@ -64,39 +75,28 @@ def scrub(fields: Mapping[str, Any], pseudonym: Callable[[str], str]) -> dict[st
         if depth > MAX_DEPTH:
             return None
         if isinstance(value, dict):
-            return {
-                clean_text(name): clean_email(one)
-                if is_email(name)
-                else clean(one, name, depth + 1)
-                for name, one in value.items()
-                if not personal(name, parent)
-            }
+            return clean_object(value, parent, depth)
         if isinstance(value, list):
             return [clean(one, parent, depth + 1) for one in value]
         return value
 
-    cleaned: dict[str, Any] = clean(dict(fields), "", 0)
-    return cleaned
-
-
-def personal(name: str, parent: str = "") -> bool:
-    """Whether a field's name says that its value is about a person.
-
-    Example:
-        >>> personal("First_Name"), personal("title"), personal("title", "page"), personal("color")
-        (True, True, False, False)
-    """
-    plain = _plain(name)
-    if plain in ("name", "title") and parent in NOT_PERSONAL_IN:
-        return False
-    return plain in PERSONAL
-
-
-def is_email(name: str) -> bool:
-    """Whether a field's name says that its value is an e-mail address."""
-    return _plain(name) in ("email", "emailaddress", "mail")
+    return clean_object(fields, parent, 0)
 
 
 @lru_cache(maxsize=4_096)
-def _plain(name: str) -> str:
-    return _SEPARATORS.sub("", name).lower()
+def kind_of(name: str, parent: str = "") -> Literal["free", "email", "personal"]:
+    """What a field's name says of its value.
+
+    Args:
+        name: Of the field.
+        parent: Of the object that it is in.
+
+    Example:
+        >>> kind_of("First_Name"), kind_of("title"), kind_of("title", "page"), kind_of("E-Mail")
+        ('personal', 'personal', 'free', 'email')
+    """
+    plain = _SEPARATORS.sub("", name).lower()
+    if plain in EMAIL:
+        return "email"
+    things = plain in ("name", "title") and parent in THINGS
+    return "personal" if plain in PERSONAL and not things else "free"

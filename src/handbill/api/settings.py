@@ -21,6 +21,7 @@ class Settings:
         max_money: More money than this on one line, in units of the currency, is a mistake.
         max_waiting: Events in memory that wait for the disk; beyond it the reply is 503.
         compact_seconds: The log is at most about this far behind.
+        compact_events: So many waiting events go to the log without waiting for the time.
     """
 
     max_body_kb: int = 1_024
@@ -34,6 +35,7 @@ class Settings:
     max_money: float = 1_000_000.0
     max_waiting: int = 50_000
     compact_seconds: float = 60.0
+    compact_events: int = 50_000
 
     def __post_init__(self) -> None:
         _within("max_body_kb", self.max_body_kb, 1, 65_536)
@@ -47,6 +49,7 @@ class Settings:
         _within("max_money", self.max_money, 0.01, 1e12)
         _within("max_waiting", self.max_waiting, 1, 10_000_000)
         _within("compact_seconds", self.compact_seconds, 0.01, 86_400)
+        _within("compact_events", self.compact_events, 1, 10_000_000)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,12 +24,15 @@ from handbill.events.received import SOURCE, Kept, Refused, unpack
 from handbill.ports import EventInbox, Waiting
 from handbill.workspace import Workspace, write_json, write_parquet
 
-DRAIN = 20_000
+DRAIN = 50_000
 """Bodies taken from the inbox at a time; it bounds memory."""
-ROWS_PER_FILE = 250_000
-"""A day's newest file is rewritten with new rows until it has so many."""
+ROWS_PER_FILE = 50_000
+"""A day's newest file is rewritten with new rows until it has so many: a quiet shop gets few files,
+and a busy one does not write the same rows again and again."""
 PREFIX = "collector-"
 FOOTER = b"handbill.reaches"
+DAY_MICROS = 86_400_000_000
+EPOCH = date(1970, 1, 1)
 TIME = pa.timestamp("us", tz="UTC")
 
 EVENTS = pa.schema(
@@ -161,18 +164,18 @@ def carry_collected(old: Path, new: Path) -> int:
 
 
 def _publish(waiting: Sequence[Waiting], workspace: Workspace) -> Compacted:
-    days: dict[Path, list[tuple[Waiting, Kept]]] = defaultdict(list)
+    days: dict[int, list[tuple[Waiting, Kept]]] = defaultdict(list)
     refused: list[tuple[Waiting, Refused]] = []
     for one in waiting:
         record = unpack(one.body)
         if isinstance(record, Refused):
             refused.append((one, record))
         else:
-            day = datetime.fromtimestamp(record.occurred_at // 1_000_000, UTC).date()
-            days[workspace.events / f"date={day}"].append((one, record))
+            days[record.occurred_at // DAY_MICROS].append((one, record))
     try:
         with log_lock(workspace):
-            for folder, records in days.items():
+            for day, records in days.items():
+                folder = workspace.events / f"date={EPOCH + timedelta(days=day)}"
                 _merge(folder, records, _event_rows)
             if days:
                 _sync(workspace.events)
