@@ -69,6 +69,16 @@ def test_probabilities_that_promise_too_much_are_found_out(planted: Past) -> Non
     assert any("promise too much" in one["en"] for one in found["learned"])
 
 
+def test_campaigns_that_stray_are_told(planted: Past) -> None:
+    steady, _ = planted.run()
+    assert not any("rougher" in one["en"] for one in steady["unanswered"])
+    for row in planted.walk:  # right in total, wrong in every campaign
+        factor = 1.7 if row["campaign_id"] in ("k0", "k3") else 0.5
+        row["probability"] = min(0.99, factor * row["probability"])  # type: ignore[index]
+    found, _ = planted.run()
+    assert any("rougher" in one["en"] for one in found["unanswered"])
+
+
 def test_share_lift_cost_and_curve_agree(planted: Past) -> None:
     found, _ = planted.run()
     best = at(found, "handbill", 0.2)

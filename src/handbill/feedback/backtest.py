@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import binom
 
 from handbill.feedback.bootstrap import LEVEL
 from handbill.feedback.calibration import calibrate, expected_against_actual
@@ -130,6 +131,7 @@ def unanswered(result: Backtest) -> tuple[Text, ...]:
                 "无法单独计算 AUC。",
             )
         )
+    texts += _restless(result)
     if result.enough:
         texts.append(
             Text(
@@ -159,6 +161,23 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(float(value), _DIGITS) if math.isfinite(value) else None
     return value
+
+
+def _restless(result: Backtest) -> list[Text]:
+    """Whether single campaigns stray from what was expected more often than chance allows."""
+    ended = [campaign for campaign in result.campaigns if campaign.ended]
+    outside = sum(not campaign.inside for campaign in ended)
+    if binom.sf(outside - 1, len(ended), 1 - LEVEL) > 1 - LEVEL:
+        return []
+    return [
+        Text(
+            en=f"{outside:,} of {len(ended):,} campaigns brought more or fewer redeemers than "
+            "their range: campaigns differ in ways the probabilities do not know, so the promise "
+            "for a single campaign is rougher than its range says.",
+            zh=f"{len(ended):,} 个活动中有 {outside:,} 个的用券人数落在预计区间之外："
+            "活动之间存在预测概率无法反映的差异，因此对单个活动的预计比区间显示的更粗略。",
+        )
+    ]
 
 
 def _selection(plan: Followed) -> list[Text]:

@@ -60,7 +60,7 @@ def _within(backtest: Backtest) -> Text | None:
     within = backtest.ranking(HANDBILL).auc_within
     if within is None:
         return None
-    if within.low <= 0.5 <= within.high:
+    if within.low <= 0.5:
         return Text(
             en="Within a single campaign the ranking cannot be told from chance: "
             f"AUC {within.estimate:.2f} ({decimals(within)}).",
@@ -68,10 +68,10 @@ def _within(backtest: Backtest) -> Text | None:
             f"（{decimals(within)}）。",
         )
     return Text(
-        en="Part of this is knowing which campaigns sell; within a single campaign it puts a "
+        en="This is more than knowing which campaigns sell: within a single campaign it puts a "
         f"redeemer before another person in {100 * within.estimate:.0f} of 100 cases "
         f"({percents(within)}).",
-        zh="其中一部分来自判断哪个活动更受欢迎；在单个活动内部，它在 100 次比较中有 "
+        zh="这不只是判断哪个活动更受欢迎：在单个活动内部，它在 100 次比较中有 "
         f"{100 * within.estimate:.0f} 次把用券顾客排在前面（{percents(within)}）。",
     )
 
@@ -90,14 +90,17 @@ def _promise(backtest: Backtest) -> Text | None:
             en=en + "in total, the probabilities can be taken at their word.",
             zh=zh + "总体上，预测概率可信。",
         )
+    off = abs(actual / expected.estimate - 1)
     if actual < expected.low:
         return Text(
-            en=en + "the probabilities promise too much, so plan with less.",
-            zh=zh + "预测偏高，做预算时应打折扣。",
+            en=en
+            + f"the probabilities promise too much ({off:.0%} fewer came), so plan with less.",
+            zh=zh + f"预测偏高（实际少 {off:.0%}），做预算时应打折扣。",
         )
     return Text(
-        en=en + "the probabilities promise too little, so a plan is on the safe side.",
-        zh=zh + "预测偏低，按它做计划偏保守。",
+        en=en + f"the probabilities promise too little ({off:.0%} more came), so a plan that rests "
+        "on them is careful.",
+        zh=zh + f"预测偏低（实际多 {off:.0%}），按它做计划偏保守。",
     )
 
 
