@@ -315,6 +315,13 @@ def test_importing_the_console_is_light():
     assert done.stdout.strip() == "[]"
 
 
+def test_a_models_card_is_shown_whole(figures):
+    (model,) = figures["making"]["models"]
+    assert model["path"] == "response/v1"
+    assert ["metrics.auc", "0.79"] in model["facts"]
+    assert [step["name"] for step in figures["making"]["steps"]][0] == "events"
+
+
 def luminance(colour: str) -> float:
     channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     red, green, blue = (

@@ -1,9 +1,10 @@
 """How it was made: the stages that ran and the models they used, for whoever wants to check."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from handbill.console.reading import Reader
 from handbill.types import StageRun, Text
@@ -11,6 +12,10 @@ from handbill.types import StageRun, Text
 LIBRARIES = (
     "handbill", "duckdb", "ibis-framework", "lightgbm", "torch", "transformers", "peft", "pyarrow",
 )  # fmt: skip
+
+
+SHOWN_ITEMS = 40
+"""A longer list in a card stays in the card."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +45,7 @@ class Model:
 
     Attributes:
         path: `<kind>/<version>`.
-        facts: Flat entries of its card.
+        facts: Entries of its card, under dotted names.
     """
 
     path: str
@@ -89,13 +94,24 @@ def _step(run: StageRun) -> Step:
 
 
 def _model(reader: Reader, card: Path) -> Model:
-    entries = reader.json(card) or {}
-    facts = (
-        (str(key), str(value))
-        for key, value in entries.items()
-        if isinstance(value, str | int | float) and not isinstance(value, bool)
-    )
-    return Model(path=str(card.parent.relative_to(reader.workspace.models)), facts=tuple(facts))
+    path = str(card.parent.relative_to(reader.workspace.models))
+    return Model(path=path, facts=tuple(_facts("", reader.json(card) or {})))
+
+
+def _facts(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
+    """A card's entries, nested ones under dotted names, short lists on one line."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _facts(f"{prefix}.{key}" if prefix else str(key), inner)
+    elif isinstance(value, list):
+        if (
+            value
+            and len(value) <= SHOWN_ITEMS
+            and not any(isinstance(v, dict | list) for v in value)
+        ):
+            yield prefix, ", ".join(map(str, value))
+    elif value is not None:
+        yield prefix, f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _version(name: str) -> str:
