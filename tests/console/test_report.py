@@ -319,7 +319,7 @@ def test_a_models_card_is_shown_whole(figures):
     (model,) = figures["making"]["models"]
     assert model["path"] == "response/v1"
     assert ["metrics.auc", "0.79"] in model["facts"]
-    assert [step["name"] for step in figures["making"]["steps"]][0] == "events"
+    assert figures["making"]["steps"][0]["name"] == "events"
 
 
 def luminance(colour: str) -> float:
