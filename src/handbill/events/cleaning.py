@@ -211,10 +211,10 @@ def _judge_one(
     )
     lost = loaded.unparsed.get(name, ())
     if lost:
-        connection.executemany(
-            f"INSERT INTO refused_{name} VALUES (?, 'unreadable', ?)",
-            [[one.row, one.raw] for one in lost],
-        )
+        rows = pa.table({"row": [one.row for one in lost], "raw": [one.raw for one in lost]})
+        connection.register("lost", rows)
+        connection.execute(f"INSERT INTO refused_{name} SELECT row, 'unreadable', raw FROM lost")
+        connection.unregister("lost")
     once = "" if distinct == parsed - refused else ONCE.format(key=key)
     where = "WHERE reason IS NULL" if refused else ""
     kind = "VIEW" if name == "exposures" and not once else "TABLE"

@@ -45,6 +45,8 @@ def run(
     try:
         with explaining_full_disk(workspace.root):
             connection.execute("SET preserve_insertion_order = true")  # same input, same files
+            spill = log.quoted(workspace.root / ".handbill" / "spill")
+            connection.execute(f"SET temp_directory = '{spill}'")
             progress("Reading the source", 0.0)
             loaded = source.load(connection, shop)
             create_missing(connection, loaded.present)
