@@ -54,7 +54,10 @@ class Calibration:
 
 
 def calibrate(
-    score: Floats, redeemed: npt.NDArray[np.bool_], campaign: npt.NDArray[np.str_]
+    score: Floats,
+    redeemed: npt.NDArray[np.bool_],
+    campaign: npt.NDArray[np.str_],
+    stated: Floats,
 ) -> Calibration:
     """Fit offset and slope on scores that were made before their outcomes happened.
 
@@ -64,6 +67,8 @@ def calibrate(
         score: (N,) log-odds.
         redeemed: (N,) outcomes.
         campaign: (N,) which campaign each pair is of.
+        stated: (N,) probabilities as they were stated then: how far campaigns came out from them
+            is how far the next may.
 
     Returns:
         The most likely calibration.
@@ -76,13 +81,12 @@ def calibrate(
     beta, covariance = most_likely(
         design, redeemed.astype(np.float64), np.array([0.0, 1.0]), 1 / np.square(PRIOR_SD)
     )
-    p = np.asarray(expit(design @ beta), dtype=np.float64)
     names, codes = np.unique(campaign, return_inverse=True)
     return Calibration(
         offset=float(beta[0]),
         slope=float(beta[1]),
         covariance=tuple(float(one) for one in covariance.ravel()),  # type: ignore[arg-type]
-        spread=campaign_spread(p, redeemed, codes),
+        spread=campaign_spread(stated, redeemed, codes),
         pairs=len(score),
         redeemers=int(redeemed.sum()),
         campaigns=len(names),

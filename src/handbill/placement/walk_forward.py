@@ -100,6 +100,7 @@ def train(
             scored["score"].to_numpy(dtype=np.float64),
             scored["redeemed"].to_numpy(dtype=np.bool_),
             scored["campaign_id"].to_numpy(dtype=np.str_),
+            scored["probability"].to_numpy(dtype=np.float64),
         )
         if scored is not None
         else Calibration()
