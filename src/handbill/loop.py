@@ -20,6 +20,7 @@ from handbill import __version__, audience, creative, delivery, events, feedback
 from handbill.config import Config
 from handbill.errors import ConfigError
 from handbill.ports import Progress
+from handbill.state import decisions_digest
 from handbill.types import StageResult, StageRun, Text
 from handbill.workspace import Workspace, read_json, write_json
 
@@ -34,21 +35,31 @@ class Stage:
         name: Also its settings section and its package.
         run: Does the work.
         reads: Stages whose outputs it reads.
-        source: Fingerprint of what it reads from outside the workspace.
+        source: Fingerprint of what else it reads: the shop's exports, people's approvals.
     """
 
     name: str
     run: Callable[..., StageResult]
     reads: tuple[str, ...] = ()
-    source: Callable[[Any], str] = lambda settings: ""
+    source: Callable[[Workspace, Any], str] = lambda workspace, settings: ""
+
+
+def exports(workspace: Workspace, settings: events.Settings) -> str:
+    """Fingerprint of the shop's exports."""
+    return events.fingerprint(settings)
+
+
+def verdicts(workspace: Workspace, settings: object) -> str:
+    """Fingerprint of what people approved and withdrew; rules' own approvals follow from inputs."""
+    return decisions_digest(workspace.state_url)
 
 
 STAGES = (
-    Stage(name="events", run=events.run, source=events.fingerprint),
+    Stage(name="events", run=events.run, source=exports),
     Stage(name="audience", run=audience.run, reads=("events",)),
-    Stage(name="creative", run=creative.run, reads=("events", "audience")),
+    Stage(name="creative", run=creative.run, reads=("events", "audience"), source=verdicts),
     Stage(name="placement", run=placement.run, reads=("events", "audience", "creative")),
-    Stage(name="delivery", run=delivery.run, reads=("creative", "placement")),
+    Stage(name="delivery", run=delivery.run, reads=("creative", "placement"), source=verdicts),
     Stage(name="feedback", run=feedback.run, reads=("events", "placement", "delivery")),
 )
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
@@ -126,7 +137,7 @@ def stage_key(stage: Stage, workspace: Workspace, config: Config) -> str:
         json.dumps(dataclasses.asdict(config.shop), default=str, sort_keys=True),
         json.dumps(dataclasses.asdict(settings), default=str, sort_keys=True),
         package_digest(stage.name),
-        stage.source(settings),
+        stage.source(workspace, settings),
         *(outputs_digest(workspace, name) for name in stage.reads),
     ]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

@@ -4,6 +4,7 @@ SQLite in the workspace by default, PostgreSQL by URL. The schema grows by the m
 `handbill/migrations`; the tables here are what the newest one leaves.
 """
 
+import hashlib
 from pathlib import Path
 
 from sqlalchemy import (
@@ -18,6 +19,8 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    make_url,
+    select,
 )
 
 metadata = MetaData()
@@ -94,6 +97,27 @@ def open_state(url: str) -> Engine:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return engine
+
+
+def decisions_digest(url: str) -> str:
+    """Hash of what people, not rules, decided about creatives; empty before the first decision.
+
+    Args:
+        url: SQLAlchemy URL of the state; one that does not exist yet is not made.
+    """
+    path = make_url(url).database
+    if url.startswith("sqlite") and not (path and Path(path).exists()):
+        return ""
+    engine = open_state(url)
+    rows = (
+        select(approvals.c.creative_id, approvals.c.digest, approvals.c.decision)
+        .where(approvals.c.decided_by.not_like("policy:%"))
+        .order_by(approvals.c.decided_at, approvals.c.id)
+    )
+    with engine.connect() as connection:
+        lines = [" ".join(row) for row in connection.execute(rows)]
+    engine.dispose()
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else ""
 
 
 def _prepare_sqlite(connection: object, _record: object) -> None:

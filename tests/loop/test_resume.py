@@ -42,7 +42,9 @@ class Bench:
 
     def run(self) -> list[StageRun]:
         stages = (
-            loop.Stage(name="events", run=self.first, source=lambda settings: self.source),
+            loop.Stage(
+                name="events", run=self.first, source=lambda workspace, settings: self.source
+            ),
             loop.Stage(name="audience", run=self.second, reads=("events",)),
         )
         settings = config.load(self.workspace)
