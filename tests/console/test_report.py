@@ -11,6 +11,7 @@ import pytest
 
 from handbill.console.report import CONTENTS, write_report
 from handbill.errors import WorkspaceError
+from handbill.state import approvals, creatives, open_state
 from handbill.workspace import Workspace, write_json, write_parquet
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "wbr"}
@@ -192,6 +193,26 @@ def test_limits_are_gathered_once_from_everywhere(figures):
     assert any("records no consent" in one for one in said)
     assert "Campaign 16 has too few redeemers." in said
     assert said.count("Three offers had no ad.") == 1  # every stage said it
+
+
+@pytest.mark.parametrize(("who", "said"), [("policy:checks", True), ("anna@shop.example", False)])
+def test_ads_approved_by_a_rule_are_said_to_be(copy, build, who, said):
+    engine = open_state(copy.state_url)
+    day = build.at(build.AS_OF)
+    ad = dict.fromkeys(creatives.columns.keys(), "x") | {"brief": {}, "findings": []}
+    approval = {"id": "a", "creative_id": "x", "digest": "d", "decision": "approved"}
+    with engine.begin() as connection:
+        connection.execute(creatives.insert().values(ad | {"created_at": day}))
+        made = approval | {"decided_by": who, "reason": "", "decided_at": day}
+        connection.execute(approvals.insert().values(made))
+    engine.dispose()
+    assert ("are approved by rule" in build.written(copy)) is said
+
+
+def test_a_damaged_state_is_named(copy, build):
+    (copy.root / "state.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(WorkspaceError, match=r"state\.sqlite"):
+        build.written(copy)
 
 
 def test_another_source_is_not_called_simulated(build, copy):
