@@ -26,16 +26,20 @@ MEANINGS = {
     "products_bought": "different products of the campaign bought, last 365 days",
     "product_share": "share of spend in the campaign's products, last 365 days",
     "product_baskets_90": "baskets with a product of the campaign, last 90 days",
-    "product_coupon_lines": "lines of the campaign's products bought with a coupon",
+    "product_coupon_lines": "its products' lines bought with a coupon, last 365 days",
+    "product_coupon_lines_90": "its products' lines bought with a coupon, last 90 days",
     "offers_bought": "offers of the campaign of which a product was bought, last 365 days",
     "offers_bought_90": "offers of the campaign of which a product was bought, last 90 days",
     "offers_repeated": "offers of the campaign bought in two baskets or more, last 365 days",
+    "offers_couponed": "offers of which a product was bought with a coupon, last 365 days",
     "offer_baskets": "sum over offers of the baskets with one of its products, last 365 days",
     "offer_baskets_most": "baskets of the offer bought most, last 365 days",
     "offer_strength": "sum over offers of ln(1 + baskets), last 365 days",
     "offer_share": "offers bought from over offers of the campaign, last 365 days",
     "category_lines_90": "lines of the campaign's categories, last 90 days",
     "category_spend_micros_365": "paid in the campaign's categories, last 365 days, micros",
+    "category_coupon_lines": "lines of its categories bought with a coupon, last 365 days",
+    "category_coupon_lines_90": "lines of its categories bought with a coupon, last 90 days",
     "category_share": "share of spend in the campaign's categories, last 365 days",
     "category_days": "whole days since one of its categories was bought; null when never",
     "categories_bought": "categories of the campaign bought, last 365 days",
@@ -131,6 +135,7 @@ def _products(bought: Table, wanted: Table, cut: int) -> Table:
         products_bought=hits.item_id.nunique(),
         product_baskets_90=hits.basket.nunique(where=lately),
         product_coupon_lines=hits.count(where=hits.coupon_value > 0),
+        product_coupon_lines_90=hits.count(where=(hits.coupon_value > 0) & lately),
     )
     sums = sums.inner_join(total, "person")
     return sums.mutate(product_share=_share(sums.product_spend_micros_365, sums.spend)).drop(
@@ -145,12 +150,15 @@ def _offers(bought: Table, wanted: Table, cut: int) -> Table:
     items = wanted.select("campaign_id", "offer_id", "product_id")
     hits = bought.inner_join(items, bought.item_id == items.product_id)
     each = hits.group_by("person", "campaign_id", "offer_id").aggregate(
-        baskets=hits.second.nunique(), last=hits.second.max()
+        baskets=hits.second.nunique(),
+        last=hits.second.max(),
+        couponed=hits.count(where=hits.coupon_value > 0),
     )
     sums = each.group_by("person", "campaign_id").aggregate(
         offers_bought=each.count(),
         offers_bought_90=each.count(where=each["last"] >= quarter),
         offers_repeated=each.count(where=each.baskets > 1),
+        offers_couponed=each.count(where=each.couponed > 0),
         offer_baskets=each.baskets.sum(),
         offer_baskets_most=each.baskets.max(),
         offer_strength=(each.baskets + 1).ln().sum(),
@@ -181,11 +189,15 @@ def _categories(bought: Table, wanted: Table, cut: int) -> Table:
         lines=bought.count(where=bought.second >= quarter),
         value=bought.value.sum(),
         last=bought.second.max(),
+        coupons=bought.count(where=bought.coupon_value > 0),
+        coupons_90=bought.count(where=(bought.coupon_value > 0) & (bought.second >= quarter)),
     )
     hits = each.inner_join(covered, "category")
     sums = hits.group_by("person", "campaign_id").aggregate(
         category_lines_90=hits.lines.sum(),
         category_spend_micros_365=hits.value.sum(),
+        category_coupon_lines=hits.coupons.sum(),
+        category_coupon_lines_90=hits.coupons_90.sum(),
         category_days=(cut - hits["last"].max()) // DAY,
         categories_bought=hits.count(),
         covered_spend=(hits.value * hits.covered).sum(),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 SPACE = (
     "recency_days",
@@ -95,6 +96,14 @@ def find_segments(
     Returns:
         At least one segment; each has `min_segment` people or more unless there are fewer in all.
     """
+    # Several threads gain nothing on so few numbers, and spin for each other on a busy machine.
+    with threadpool_limits(limits=1):
+        return _find(points, spend, max_segments, min_segment, seed)
+
+
+def _find(
+    points: Matrix, spend: Matrix, max_segments: int, min_segment: int, seed: int
+) -> Segmentation:
     scaled = _standardised(points)
     most = min(max_segments, len(points) // min_segment, len(np.unique(scaled, axis=0)))
     rng = np.random.default_rng(seed)
@@ -166,7 +175,7 @@ def keep_ids(centroids: Matrix, before: Mapping[str, Sequence[float]]) -> list[s
     old = np.array([list(point) for point in before.values()], dtype=np.float64)
     if old.ndim == 2 and old.shape[1:] == centroids.shape[1:]:
         spread = np.vstack([centroids, old]).std(axis=0)
-        spread[spread == 0] = 1.0
+        spread[spread < 1e-3] = 1.0  # what is left of equal centroids after rounding is no spread
         distance = np.linalg.norm((centroids[:, None] - old[None]) / spread, axis=2)
         apart = np.sqrt(2.0 * centroids.shape[1])  # of two independent standardised points
         for row, match in zip(*linear_sum_assignment(distance), strict=True):

@@ -174,12 +174,8 @@ def category_shares(log: Log, features: pa.Table, as_of: date) -> dict[str, Matr
     totals = known.group_by("category").aggregate(value=_.value.sum())
     largest = totals.order_by([ibis.desc("value"), "category"]).limit(TOLD_CATEGORIES)
     names: list[str] = largest.to_pyarrow().column("category").to_pylist()
-    spent = (
-        known.filter(_.category.isin(names))
-        .group_by("person", "category")
-        .aggregate(value=_.value.sum())
-        .to_pyarrow()
-    )
+    told = known.filter(_.category.isin(names))
+    spent = told.group_by("person", "category").aggregate(value=_.value.sum()).to_pyarrow()
     place = {person: row for row, person in enumerate(features.column("person").to_pylist())}
     rank = {name: number for number, name in enumerate(names)}
     amounts = np.zeros((len(place), len(names)))

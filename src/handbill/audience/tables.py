@@ -87,8 +87,7 @@ def _optional(backend: Backend, path: Path, columns: dict[str, str]) -> Table:
     """A table that a shop without campaigns does not have."""
     if path.exists():
         return read_parquet(backend, path)
-    empty = ibis.schema(columns).to_pyarrow().empty_table()
-    return backend.create_table(f"audience_{path.stem}", empty)
+    return backend.create_table(f"audience_{path.stem}", schema=ibis.schema(columns))
 
 
 @contextmanager

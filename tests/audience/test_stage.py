@@ -1,0 +1,158 @@
+"""The stage over whole workspaces: full ones, poor ones and interrupted ones."""
+
+from datetime import date
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from handbill.audience import Settings
+from handbill.errors import ConfigError, SourceError
+from handbill.workspace import read_json
+
+AS_OF = "2026-03-31"
+SMALL = Settings(min_segment=10, max_segments=4)
+
+
+def two_crowds(corner, people=40):
+    """Half come every other day for milk, half came once in winter for soap."""
+    rng = np.random.default_rng(5)
+    events = []
+    for number in range(people):
+        if number % 2:
+            days = np.datetime64("2026-01-05") + np.arange(0, 80, 2)
+            item, value = "milk", 3.0
+        else:
+            days = np.array([np.datetime64("2026-01-10")])
+            item, value = "soap", 9.0
+        for day in days:
+            paid = value + float(rng.integers(0, 3))
+            events.append(corner.buys(f"p{number:02d}", f"{day}T10:00", item, paid))
+    return events
+
+
+def full(corner):
+    corner.write(
+        [*two_crowds(corner), corner.told("p01", "2026-02-01T05:00", "c1")],
+        campaigns=[
+            corner.campaign("c1", "2026-02-01T05:00", "2026-03-01"),
+            corner.campaign("c2", "2026-04-10", "2026-05-01"),
+            corner.campaign("c3", "2026-06-10", "2026-07-01"),
+        ],
+        offers={"c1-x": ["milk"], "c2-y": ["milk", "soap"], "c3-z": ["tea"]},
+    )
+
+
+def test_every_table_of_the_contract_is_written(corner):
+    full(corner)
+    result = corner.run(AS_OF, SMALL)
+    tables = corner.workspace.tables
+    days = {"2026-02-01", AS_OF, "2026-04-10", "2026-06-10"}
+    for kind in ("customers", "affinity"):
+        assert {path.name for path in (tables / kind).iterdir()} == {f"as_of={d}" for d in days}
+    planned = pq.read_table(tables / "affinity" / f"as_of={AS_OF}" / "affinity.parquet")
+    assert set(planned.column("campaign_id").to_pylist()) == {"c2"}
+    offers = pq.read_table(tables / "offer_interest.parquet")
+    assert set(offers.column("offer_id").to_pylist()) == {"c2-y"}
+    members = pq.read_table(tables / "segments.parquet").to_pylist()
+    segments = read_json(tables / "segments.json")
+    sizes = {one["id"]: one["size"] for one in segments}
+    counted = {name: sum(row["segment_id"] == name for row in members) for name in sizes}
+    assert counted == sizes and sum(sizes.values()) == 40
+    # The crowds that were planted are apart, whatever else is.
+    odd = {row["segment_id"] for row in members if int(row["person"][1:]) % 2}
+    even = {row["segment_id"] for row in members if not int(row["person"][1:]) % 2}
+    assert odd.isdisjoint(even)
+    assert all(fact["en"] and fact["zh"] for one in segments for fact in one["facts"])
+    assert result.figures["people"] == 40 and result.figures["dates"] == 4
+    assert all(path.exists() for path in result.outputs)
+
+
+def test_a_second_run_changes_nothing_and_drops_days_that_are_gone(corner):
+    full(corner)
+    corner.run(AS_OF, SMALL)
+    tables = corner.workspace.tables
+    first = {path: path.read_bytes() for path in tables.rglob("*.parquet")}
+    segments = read_json(tables / "segments.json")
+    (tables / "customers" / "as_of=2020-01-01").mkdir()
+    corner.run(AS_OF, SMALL)
+    assert {path: path.read_bytes() for path in tables.rglob("*.parquet")} == first
+    assert read_json(tables / "segments.json") == segments
+    assert not [path for path in tables.iterdir() if path.name.startswith(".")]
+    assert not (tables / "customers" / "as_of=2020-01-01").exists()
+
+
+def test_a_shop_with_orders_only_gets_empty_tables_and_notes(corner):
+    corner.write([corner.buys("ann", "2026-03-01T10:00", "milk")])
+    result = corner.run(AS_OF)
+    tables = corner.workspace.tables
+    affinity = pq.read_table(tables / "affinity" / f"as_of={AS_OF}" / "affinity.parquet")
+    assert affinity.num_rows == 0 and "product_lines_90" in affinity.column_names
+    assert pq.read_table(tables / "offer_interest.parquet").num_rows == 0
+    assert [one["name"]["zh"] for one in read_json(tables / "segments.json")] == ["全部顾客"]
+    said = " ".join(note.en for note in result.notes)
+    assert "too few" in said and "no campaigns" in said
+    assert "segment_agreement" not in result.figures
+
+
+def test_a_plan_before_the_first_event_has_nobody(corner):
+    corner.write([corner.buys("ann", "2026-03-01T10:00", "milk")])
+    result = corner.run("2026-01-01")
+    assert result.figures["people"] == 0
+    assert read_json(corner.workspace.tables / "segments.json") == []
+
+
+def test_an_interruption_leaves_the_old_tables(corner):
+    full(corner)
+    corner.run(AS_OF, SMALL)
+    customers = corner.workspace.tables / "customers"
+    before = {path: path.read_bytes() for path in customers.rglob("*.parquet")}
+
+    class Stopped(BaseException):
+        """Ctrl-C."""
+
+    def stop(message, fraction=None):
+        if message.startswith("features as of 2026-04"):
+            raise Stopped
+
+    from handbill.audience import run
+
+    with pytest.raises(Stopped):
+        run(corner.workspace, corner.profile(AS_OF), SMALL, stop)
+    assert {path: path.read_bytes() for path in customers.rglob("*.parquet")} == before
+    assert not [p for p in corner.workspace.tables.iterdir() if p.name.startswith(".")]
+
+
+def test_a_missing_log_says_what_to_run(corner):
+    with pytest.raises(SourceError, match="handbill run"):
+        corner.run(AS_OF)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("min_segment", 1),
+        ("max_segments", 0),
+        ("max_segments", 25),
+        ("horizon_days", 0),
+        ("departments", -1),
+        ("seed", -1),
+        ("min_segment", True),
+        ("horizon_days", 2.5),
+    ],
+)
+def test_a_setting_out_of_bounds_is_named(field, value):
+    with pytest.raises(ConfigError, match=rf"audience\.{field} is {value}"):
+        Settings(**{field: value})
+
+
+def test_campaigns_that_begin_on_the_plans_day_are_planned(corner):
+    corner.write(
+        two_crowds(corner, 4),
+        campaigns=[corner.campaign("c1", f"{AS_OF}T05:00", "2026-05-01")],
+        offers={"c1-x": ["milk"]},
+    )
+    result = corner.run(AS_OF)
+    assert result.figures["dates"] == 1
+    path = corner.workspace.tables / "affinity" / f"as_of={date(2026, 3, 31)}"
+    assert pq.read_table(path / "affinity.parquet").num_rows == 4
