@@ -70,7 +70,9 @@ def test_the_terms_are_rendered_from_facts() -> None:
 
 
 def test_at_most_so_many_variants() -> None:
-    assert len(chosen(MORNING, EVENING, variants=1).kept) == 1
+    choice = chosen(MORNING, EVENING, variants=1)
+    assert len(choice.kept) == 1
+    assert [one.findings[-1].rule for one in choice.rejected] == ["outranked"]
 
 
 def test_variants_differ() -> None:

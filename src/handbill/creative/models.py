@@ -2,11 +2,12 @@
 
 import hashlib
 import importlib.util
+import io
 import shutil
 import struct
 import warnings
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -214,7 +215,8 @@ def _dequantise(name: str, folder: Path, file: str) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        with quiet():
+        # the bar of the conversion heeds no setting, so it draws into nothing
+        with quiet(), redirect_stderr(io.StringIO()):
             tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file, local_files_only=True)
             model = AutoModelForCausalLM.from_pretrained(
                 folder, gguf_file=file, dtype=torch.float32, local_files_only=True

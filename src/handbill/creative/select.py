@@ -14,6 +14,12 @@ from handbill.types import SLOT, Brief, Creative, Finding, creative_digest, fill
 ALIKE = 0.6
 """Two ads that share more of their word pairs than this are one ad twice."""
 
+OUTRANKED = Finding(
+    rule="outranked",
+    span="",
+    outcome="pass",
+    reason="Passed every check; other ads of the same brief rank higher.",
+)
 NEAR_DUPLICATE = Finding(
     rule="near-duplicate",
     span="",
@@ -95,6 +101,8 @@ def choose(
         elif len(kept) < variants:
             kept.append(_creative(draft, brief, maker, findings))
             pieces.append(piece)
+        else:
+            rejected.append(_creative(draft, brief, maker, (*findings, OUTRANKED)))
     shown.extend(pieces)
     if not kept and brief.segment_id == EVERYONE:
         kept = plain(brief)  # a segment without an ad of its own gets the general one

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import LogitsProcessor, LogitsProcessorList
 
 from handbill.creative.models import ModelFolder, frame, load, quiet
 from handbill.errors import ModelError
+
+OVERSAMPLE = 2
+"""Continuations written for each that is returned."""
 
 BATCH = 24
 """Sequences generated together: beyond it the memory grows, the speed hardly."""
@@ -62,24 +66,34 @@ class LocalWriter:
     def generate(
         self, prompts: Sequence[str], *, samples: int, max_new_tokens: int, seed: int
     ) -> list[list[str]]:
-        """Continue each prompt; see `ports.TextModel`."""
+        """Continue each prompt; see `ports.TextModel`.
+
+        It writes `OVERSAMPLE` times as many and returns the likeliest, likeliest first: a small
+        model's odd sentences are the ones it was least sure of.
+        """
         # similar lengths together: padding is work too
         order = sorted(range(len(prompts)), key=lambda at: (len(prompts[at]), at))
         answers: list[list[str]] = [[] for _ in prompts]
         started = time.perf_counter()
-        step = max(1, BATCH // samples)
+        drawn = samples * OVERSAMPLE
+        step = max(1, BATCH // drawn)
         with torch.random.fork_rng(devices=[]), torch.inference_mode():
             torch.manual_seed(seed)
             for at in range(0, len(order), step):
                 chosen = order[at : at + step]
                 framed = [frame(self.tokenizer, prompts[one]) for one in chosen]
-                texts = self._continue(framed, samples, max_new_tokens)
+                scored = self._continue(framed, drawn, max_new_tokens)
                 for place, one in enumerate(chosen):
-                    answers[one] = texts[place * samples : (place + 1) * samples]
+                    mine = scored[place * drawn : (place + 1) * drawn]
+                    likely = sorted(mine, key=lambda pair: -pair[1])
+                    answers[one] = [text for text, _ in likely[:samples]]
         self.seconds += time.perf_counter() - started
         return answers
 
-    def _continue(self, prompts: list[str], samples: int, max_new_tokens: int) -> list[str]:
+    def _continue(
+        self, prompts: list[str], samples: int, max_new_tokens: int
+    ) -> list[tuple[str, float]]:
+        """Continuations, each with its mean log-likelihood per token."""
         inputs = self.tokenizer(
             prompts,
             return_tensors="pt",
@@ -88,6 +102,7 @@ class LocalWriter:
             add_special_tokens=not self.tokenizer.chat_template,
         )
         inputs.pop("token_type_ids", None)
+        likelihood = _Likelihood()
         output = self.model.generate(
             **inputs,
             do_sample=True,
@@ -98,9 +113,32 @@ class LocalWriter:
             max_new_tokens=max_new_tokens,
             pad_token_id=self.tokenizer.pad_token_id,
             eos_token_id=self.tokenizer.eos_token_id,
+            logits_processor=LogitsProcessorList([likelihood]),
         )
         new = output[:, inputs["input_ids"].shape[1] :]  # (P * N, T)
-        ends = new == self.tokenizer.eos_token_id
-        self.tokens += int((ends.cumsum(dim=1) == 0).sum())
-        texts: list[str] = self.tokenizer.batch_decode(new, skip_special_tokens=True)
-        return texts
+        written = (new == self.tokenizer.eos_token_id).cumsum(dim=1) == 0
+        self.tokens += int(written.sum())
+        known = torch.stack([*likelihood.steps, likelihood.of(new[:, -1])], dim=1)  # (P * N, T)
+        means = (known * written).sum(dim=1) / written.sum(dim=1).clamp(min=1)
+        texts = self.tokenizer.batch_decode(new, skip_special_tokens=True)
+        return list(zip(texts, means.tolist(), strict=True))
+
+
+class _Likelihood(LogitsProcessor):  # type: ignore[misc]
+    """Notes how likely the model found each token it drew; leaves the scores alone."""
+
+    def __init__(self) -> None:
+        self.steps: list[torch.Tensor] = []
+        self.last: torch.Tensor | None = None
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if self.last is not None:
+            self.steps.append(self.of(input_ids[:, -1]))
+        self.last = scores.log_softmax(dim=-1)  # (B, V), one step only: the vocabulary is large
+        return scores
+
+    def of(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Log-likelihood of the tokens drawn in the last step, (B,)."""
+        if self.last is None:
+            raise ModelError("the model drew a token before it scored any")
+        return self.last.gather(1, tokens[:, None])[:, 0]
