@@ -30,8 +30,6 @@ class Imported:
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query; `{log}`, `{catalog}` and `{quarantine}` are the folders."""
-        connection = duckdb.connect()
-        connection.execute("SET TimeZone = 'UTC'")
         root = self.workspace
         query = sql.format(
             log=f"read_parquet('{root.events}/**/*.parquet')",
@@ -39,7 +37,9 @@ class Imported:
             quarantine=root.quarantine,
             exposures=f"read_parquet('{root.exposures}/*.parquet')",
         )
-        return connection.execute(query).fetchall()
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            return connection.execute(query).fetchall()
 
     @property
     def receipt(self) -> dict[str, Any]:

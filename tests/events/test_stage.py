@@ -200,10 +200,9 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
     with (
         pytest.raises(WorkspaceError, match="free some space and run again"),
         explaining_full_disk(tmp_path),
+        duckdb.connect() as connection,
     ):
-        duckdb.connect().execute(
-            "COPY (SELECT range FROM range(100000)) TO '/dev/full' (FORMAT csv)"
-        )
+        connection.execute("COPY (SELECT range FROM range(100000)) TO '/dev/full' (FORMAT csv)")
     with pytest.raises(PermissionError), explaining_full_disk(tmp_path):
         raise PermissionError(1, os.strerror(1))
 
