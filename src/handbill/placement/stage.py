@@ -1,8 +1,8 @@
 """Runs the stage: models, walk-forward scores, places, send times, then the plan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,16 @@ from handbill.engine import connect
 from handbill.errors import SourceError
 from handbill.placement import words
 from handbill.placement.calibration import Calibration
-from handbill.placement.habit import recency_frequency_spend
-from handbill.placement.messages import EVERYONE
-from handbill.placement.pairs import (
-    Campaign,
-    mailed_pairs,
-    quoted,
-    read_campaigns,
-    view_events,
-    with_features,
+from handbill.placement.inputs import (
+    prior,
+    read_creatives,
+    read_habits,
+    read_history,
+    read_interest,
+    read_offers,
+    read_people,
 )
+from handbill.placement.pairs import Campaign, read_campaigns, view_events, with_features
 from handbill.placement.plan import Chances, Plan, check, horizon, make_plan
 from handbill.placement.positions import Position, measure_positions
 from handbill.placement.response import ResponseModel, save
@@ -103,7 +103,7 @@ def run(
     progress("measuring places in store and mailer", 0.5)
     positions = _positions(workspace, shop, settings, con, report)
     progress("finding send times", 0.7)
-    people = _people(workspace, shop, con)
+    people = read_people(workspace, shop, con)
     times = send_times(
         con,
         people,
@@ -137,7 +137,7 @@ def _respond(
 ) -> ResponseModel | None:
     """Walk forward over past campaigns, then fit the model of the plan."""
     progress("reading who was mailed", 0.0)
-    pairs = _history(workspace, settings, campaigns, con)
+    pairs = read_history(workspace, settings, campaigns, con)
     forward = walk(
         pairs.drop(columns="score_rf"),
         campaigns,
@@ -166,39 +166,6 @@ def _respond(
     report.outputs.append(save(model, workspace.models / "response", metrics))
     report.figures["response_model"] = model.version
     return model
-
-
-def _history(
-    workspace: Workspace,
-    settings: Settings,
-    campaigns: Sequence[Campaign],
-    con: duckdb.DuckDBPyConnection,
-) -> pd.DataFrame:
-    """All mailed pairs with outcomes, features, `score_rf` and `prior`."""
-    if not campaigns:
-        columns = ("person", "campaign_id", "redeemed", "kind", "score_rf", "prior")
-        return pd.DataFrame({name: [] for name in columns})
-    pairs = with_features(workspace, mailed_pairs(con), campaigns, con)
-    habits = _habits(con, {one.id: one.day for one in campaigns})
-    pairs = pairs.merge(habits, on=["person", "campaign_id"], how="left")
-    pairs["score_rf"] = pairs["score_rf"].fillna(0.0)
-    pairs["prior"] = prior(pairs["score_rf"], settings)
-    return pairs
-
-
-def _habits(con: duckdb.DuckDBPyConnection, days: Mapping[str, date]) -> pd.DataFrame:
-    """`person`, `campaign_id`, `score_rf` as of each campaign's day."""
-    scores = recency_frequency_spend(con, days.values())
-    named = pd.DataFrame({"campaign_id": list(days), "day": [str(day) for day in days.values()]})
-    named = named.astype("str")
-    return named.merge(scores, on="day")[["person", "campaign_id", "score"]].rename(
-        columns={"score": "score_rf"}
-    )
-
-
-def prior(score: "pd.Series[float]", settings: Settings) -> "pd.Series[float]":
-    """Probability without a model: the assumed rate, tilted by recency, frequency and spend."""
-    return 2 * settings.prior_rate * score
 
 
 def _write_walk(
@@ -282,25 +249,6 @@ def attention(positions: Sequence[Position], slots: int) -> tuple[float, ...]:
     return tuple(float(falling[min(slot, len(falling) - 1)]) for slot in range(slots))
 
 
-def _people(
-    workspace: Workspace, shop: ShopProfile, con: duckdb.DuckDBPyConnection
-) -> pd.DataFrame:
-    """`person` and `segment_id` of everyone known on the plan's day."""
-    path = workspace.tables / "customers" / f"as_of={shop.as_of}" / "features.parquet"
-    if not path.is_file():
-        raise SourceError(f"{path} is missing; run: handbill run {workspace.root} --until audience")
-    people: pd.DataFrame = con.execute(
-        f"SELECT DISTINCT person FROM {quoted(path)} ORDER BY person"
-    ).df()
-    segments = workspace.tables / "segments.parquet"
-    if segments.is_file():
-        known = con.execute(f"SELECT person, segment_id FROM {quoted(segments)}").df()
-        people = people.merge(known, on="person", how="left")
-    else:
-        people["segment_id"] = EVERYONE
-    return people.assign(segment_id=people["segment_id"].fillna(EVERYONE).astype(str))
-
-
 def _chances(
     workspace: Workspace,
     shop: ShopProfile,
@@ -321,64 +269,20 @@ def _chances(
         pairs = pairs.merge(score, on=["person", "campaign_id"])
         pairs["probability"] = model.calibration.probability(pairs["score"].to_numpy())
     else:
-        habits = _habits(con, {one.id: shop.as_of for one in coming})
+        habits = read_habits(con, {one.id: shop.as_of for one in coming})
         pairs = pairs.merge(habits, on=["person", "campaign_id"], how="left")
         pairs["probability"] = prior(pairs["score_rf"].fillna(0.0), settings)
         pairs["score"] = logit(np.clip(pairs["probability"], 1e-9, 1 - 1e-9))
     return Chances(
         campaigns=coming,
-        offers=_offers(workspace, coming, con),
-        creatives=_creatives(workspace, shop, con),
+        offers=read_offers(workspace, coming, con),
+        creatives=read_creatives(workspace, shop, con),
         pairs=pairs,
-        interest=_interest(workspace, con),
+        interest=read_interest(workspace, con),
         attention=attention(positions, settings.slots),
         calibration=Calibration() if model is None else model.calibration,
         response_model=None if model is None else model.version,
     )
-
-
-def _offers(
-    workspace: Workspace, coming: Sequence[Campaign], con: duckdb.DuckDBPyConnection
-) -> dict[str, list[str]]:
-    path = workspace.catalog / "offers.parquet"
-    offers: dict[str, list[str]] = {one.id: [] for one in coming}
-    if path.is_file():
-        for campaign, offer in con.execute(
-            f"SELECT campaign_id, id FROM {quoted(path)} ORDER BY ALL"
-        ).fetchall():
-            if campaign in offers:
-                offers[campaign].append(offer)
-    return offers
-
-
-def _creatives(
-    workspace: Workspace, shop: ShopProfile, con: duckdb.DuckDBPyConnection
-) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Approved creatives in the shop's language, by offer and segment."""
-    path = workspace.tables / "creatives.parquet"
-    found: dict[str, dict[str, tuple[str, ...]]] = {}
-    if path.is_file():
-        rows = con.execute(
-            f"""SELECT offer_id, segment_id, id FROM {quoted(path)}
-            WHERE status = 'approved' AND language = ? ORDER BY ALL""",
-            [shop.language],
-        ).fetchall()
-        for offer, segment, creative in rows:
-            segments = found.setdefault(offer, {})
-            segments[segment] = (*segments.get(segment, ()), creative)
-    return found
-
-
-def _interest(workspace: Workspace, con: duckdb.DuckDBPyConnection) -> "pd.Series[float]":
-    path = workspace.tables / "offer_interest.parquet"
-    keys = ["person", "offer_id"]
-    if not path.is_file():
-        empty = pd.MultiIndex.from_arrays([[], []], names=keys)
-        return pd.Series(np.zeros(0), index=empty)
-    rows: pd.DataFrame = con.execute(
-        f"SELECT person, offer_id, score FROM {quoted(path)} ORDER BY ALL"
-    ).df()
-    return rows.set_index(keys)["score"]
 
 
 def _write_plan(
