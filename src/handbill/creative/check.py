@@ -39,9 +39,10 @@ _NUMBERS = {
         r"|varieties|flavou?rs|days?|hours?|minutes?|weeks?|years?|times|products|options|choices"
         r"|off|pounds?|ounces?)\b"
         r"|\b(?:percent|dollars?|cents)\b"
+        r"|\b(?:buy|get|take|choose|pick|only|just) (?:two|three|four|five|six|seven|eight|ten)\b"
     ),
     "zh": re.compile(
-        r"[一二三四五六七八九十百千万亿两半零]+(?:元|块钱|折|款|种|倍|成|天内|小时|分钟|年|毫升|公斤|斤)|百分之"
+        r"[一二三四五六七八九十百千万亿两半零]+(?:元|块[钱九八七六五四三二一半]|折|款|种|倍|成|天内|小时|分钟|年|毫升|公斤|斤)|百分之"
     ),
 }
 _DATES = {
@@ -58,6 +59,10 @@ _DATES = {
 _MARKUP = re.compile(r"https?:|www\.|\.(?:com|cn|net|org)\b|[<>\[\]{}|\\`*_#@~^=]|&\w+;", re.I)
 _SENTENCE = re.compile(r"[.!?。！？…]+")
 _ENDS = (".", "!", "?", "。", "！", "？", "…")
+_NAME = re.compile(
+    # a capital within a sentence is a name: a brand, a place, a person
+    r"[\w§,;'’] +(?!I\b|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b)([A-Z][\w'’]+)"
+)
 _BY_LANGUAGE = {"en": "LATIN", "zh": "CJK"}
 
 
@@ -182,6 +187,8 @@ def _typed(draft: Draft, brief: Brief) -> Iterator[Finding]:
         yield _block("typed-number", match.group(), reason)
     if match := _DATES[brief.language].search(text):
         yield _block("typed-date", match.group(), reason)
+    if match := _NAME.search(plain(blanked(draft.text))):
+        yield _block("typed-name", match.group(1), reason)
 
 
 def _standing(draft: Draft, brief: Brief) -> Iterator[Finding]:
