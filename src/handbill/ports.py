@@ -84,7 +84,8 @@ class EventInbox(Protocol):
             a duplicate later is left out of `drain`.
 
         Raises:
-            WorkspaceError: Nothing was taken, as on a full disk; the same call may succeed later.
+            WorkspaceError: Not all was taken, as on a full disk. The same call may succeed later;
+                what was taken is then a repeat.
         """
 
     def drain(self, limit: int) -> list[Waiting]:
