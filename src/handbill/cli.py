@@ -99,7 +99,7 @@ def run(
     with terminal.watching() as watch:
         runs = shop.run(until=until, on_stage=watch.ended, progress=watch.begin)
         report_path = shop.report()
-    terminal.show(runs, report_path)
+    terminal.show(shop.settings.shop, shop.workspace, runs, report_path)
 
 
 @app.command()
