@@ -12,7 +12,7 @@ import msgspec
 
 from handbill.api.commit import Busy, GroupCommit
 from handbill.api.intake import Intake, Judged
-from handbill.api.segment import TYPES, from_segment
+from handbill.events.segment import TYPES, from_segment
 from handbill.api.settings import Settings
 from handbill.api.writekeys import WriteKeys, basic_user
 from handbill.errors import WorkspaceError
@@ -320,7 +320,10 @@ def parse(body: bytes) -> Any:
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
     """The body, unpacked, at most `limit` bytes of it before and after."""
     too_large = Refusal(413, "body_size", f"send at most {limit // 1_024} KiB at a time")
-    if int(headers.get(b"content-length", b"0")) > limit:
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit():
+        raise Refusal(400, "content_length", "the content length is not a number")
+    if int(length) > limit:
         raise too_large
     parts, size, more = [], 0, True
     while more:

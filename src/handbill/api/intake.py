@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from handbill.api.lines import PAID, Unfit, lines_of, text
-from handbill.api.privacy import scrub
+from handbill.trust.privacy import scrub
 from handbill.api.robots import is_declared_robot
 from handbill.api.settings import Settings
 from handbill.api.wire import EVENT_FIELDS, Event, parse_event, reason_of, unknown
@@ -132,7 +132,7 @@ class Intake:
             event=event.event,
             person=person,
             occurred_at=((event.occurred_at or now) - EPOCH) // MICROSECOND,
-            is_human=not is_declared_robot(str(agent)),
+            is_human=not is_declared_robot(str(agent)) and free.get("webdriver") is not True,
             lines=tuple(lines),
             transaction_id=text(event.transaction_id),
             affiliation=text(event.affiliation),

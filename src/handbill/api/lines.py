@@ -1,10 +1,10 @@
 """An event's products as lines with money that sums to the order, to the micro."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from handbill.api.settings import Settings
 from handbill.api.wire import ITEM_FIELDS, Event, Item, parse_item, unknown
+from handbill.events.money import spread
 from handbill.events.received import Line
 from handbill.types import MICROS
 
@@ -58,28 +58,6 @@ def lines_of(event: Event, settings: Settings) -> list[tuple[Line, dict[str, Any
             for item, extra in zip(items, extras, strict=True)
         ]
     return list(zip(_paid(event, items, value, discount, settings), extras, strict=True))
-
-
-def spread(amount: int, weights: Sequence[int]) -> list[int]:
-    """Divide an amount in proportion to weights; the parts sum to it exactly.
-
-    Args:
-        amount: At least 0.
-        weights: (n,) each at least 0, not all 0.
-
-    Source: largest remainder, kept in order by cumulative rounding.
-
-    Example:
-        >>> spread(10, [1, 1, 1])
-        [3, 3, 4]
-    """
-    total, reached, given, parts = sum(weights), 0, 0, []
-    for weight in weights:
-        reached += weight
-        upto = amount * reached // total
-        parts.append(upto - given)
-        given = upto
-    return parts
 
 
 def text(value: str | int | None) -> str | None:

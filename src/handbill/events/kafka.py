@@ -10,7 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from handbill.errors import WorkspaceError
 from handbill.events.memory import REMEMBERED_DAYS, Memory, judge_repeats, tally
@@ -74,6 +82,7 @@ class KafkaInbox:
                 "group.id": "handbill",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                "auto.offset.reset": "error",
                 "fetch.wait.max.ms": 50,  # a drain reads what is there, it does not wait for more
             }
         )
@@ -172,44 +181,31 @@ class KafkaInbox:
         messages: list[Message] = []
         try:
             for partition, stream in self._streams.items():
-                low, high = self._consumer.get_watermark_offsets(
-                    TopicPartition(self._topic, partition), timeout=self._timeout
-                )
-                start = self._start(stream, reached.get(stream), low, high)
-                if start < high and len(messages) < limit:
-                    messages += self._read_partition(partition, start, high, limit - len(messages))
+                start = reached.get(stream, OFFSET_BEGINNING)
+                self._consumer.assign([TopicPartition(self._topic, partition, start)])
+                while len(messages) < limit and (one := self._next(stream, start)) is not None:
+                    messages.append(one)
+                self._consumer.unassign()
         except KafkaException as error:
             raise WorkspaceError(f"Kafka does not give the events: {error}") from error
         return messages
 
-    def _start(self, stream: str, reached: int | None, low: int, high: int) -> int:
-        if reached is None:
-            return low
-        if reached > high:
+    def _next(self, stream: str, start: int) -> Message | None:
+        """The next message of the assigned partition; None at its end."""
+        message = self._consumer.poll(self._timeout)
+        if message is None:
+            raise WorkspaceError(f"Kafka gave no answer in {self._timeout} s")
+        error = message.error()
+        if error is None:
+            return message
+        if error.code() == KafkaError._PARTITION_EOF:
+            return None
+        if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             raise WorkspaceError(
-                f"{stream} ends at {high} but the log has come to {reached}: the topic was made "
-                "anew; give another topic's name"
+                f"{stream} has no message {start}, to which the log has come: the topic was made "
+                f"anew, or messages expired unread; move {self._memory.path} away to read it anew"
             )
-        if reached < low:
-            log.error("%s lost the events %d to %d before they were read", stream, reached, low)
-        return max(reached, low)
-
-    def _read_partition(self, partition: int, start: int, high: int, limit: int) -> list[Message]:
-        self._consumer.assign([TopicPartition(self._topic, partition, start)])
-        messages: list[Message] = []
-        while len(messages) < limit:
-            one = self._consumer.poll(self._timeout)
-            if one is None:
-                raise WorkspaceError(f"Kafka gave no answer in {self._timeout} s")
-            error = one.error()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                raise KafkaException(error)
-            if error is None:
-                messages.append(one)
-            if error is not None or _offset(one) + 1 >= high:
-                break
-        self._consumer.unassign()
-        return messages
+        raise KafkaException(error)
 
 
 def _arrived(message: Message) -> Arrived:
