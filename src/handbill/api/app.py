@@ -12,10 +12,10 @@ import msgspec
 
 from handbill.api.commit import Busy, GroupCommit
 from handbill.api.intake import Intake, Judged
-from handbill.events.segment import TYPES, from_segment
 from handbill.api.settings import Settings
 from handbill.api.writekeys import WriteKeys, basic_user
 from handbill.errors import WorkspaceError
+from handbill.events.segment import TYPES, from_segment
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]

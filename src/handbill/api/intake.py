@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from handbill.api.lines import PAID, Unfit, lines_of, text
-from handbill.trust.privacy import scrub
-from handbill.api.robots import is_declared_robot
 from handbill.api.settings import Settings
 from handbill.api.wire import EVENT_FIELDS, Event, parse_event, reason_of, unknown
 from handbill.events.received import Kept, Refused, event_key, pack
+from handbill.events.robots import is_declared_robot
 from handbill.ports import Arrived
 from handbill.trust.identity import pseudonym
+from handbill.trust.privacy import scrub
 from handbill.types import ShopProfile
 
 REASONS: Mapping[str, str] = {
