@@ -6,7 +6,6 @@ from datetime import date
 import pytest
 
 from handbill.creative.brief import (
-    EVERYONE,
     Offer,
     Work,
     make_brief,
@@ -15,7 +14,7 @@ from handbill.creative.brief import (
     read_offers,
     read_segments,
 )
-from handbill.creative.prompt import prompt_for
+from handbill.creative.prompt import EVERYONE, prompt_for
 from handbill.types import Brief, Language, ShopProfile
 from handbill.workspace import Workspace
 

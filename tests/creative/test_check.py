@@ -1,5 +1,6 @@
 """The checks on labelled sentences, on whole ads and on the examples that come with Handbill."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -158,8 +159,9 @@ def test_chinese_characters_take_two_columns() -> None:
 
 
 def test_the_reader_is_not_told_their_segment() -> None:
-    about = brief(audience="Frequent, big spenders")
-    assert "personal-attribute" in blocked(draft(headline="For frequent, big spenders"), about)
+    about = dataclasses.replace(brief(audience="Weekend bakers"), segment_id="s1")
+    assert "personal-attribute" in blocked(draft(headline="For weekend bakers"), about)
+    assert "personal-attribute" not in blocked(draft(headline="For everyone"), brief())
 
 
 @pytest.mark.parametrize(

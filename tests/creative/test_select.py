@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from handbill.creative.brief import EVERYONE
+from handbill.creative.example import read_examples
+from handbill.creative.prompt import EVERYONE
 from handbill.creative.select import Choice, Maker, choose
+from handbill.creative.voice import Voice
 from handbill.types import Brief, Fact
 
 MAKER = Maker(model="fake@1", adapter="a", prompt="p")
@@ -92,6 +94,18 @@ def test_a_text_that_other_ads_already_say_ranks_lower() -> None:
     assert len(shown) == 1
     again = choose(brief(), [MORNING, EVENING], MAKER, shown, variants=1).kept[0]
     assert again.headline != first.headline
+
+
+def test_an_ad_that_names_what_is_offered_ranks_higher() -> None:
+    named = MORNING.replace("Pour a cup", "See the coffee")
+    assert chosen(EVENING, named, variants=1).kept[0].call_to_action == "See the coffee"
+
+
+def test_a_voice_holds_the_model_to_words_people_used() -> None:
+    voice = Voice.of(read_examples("en"), "en")
+    answers = [MORNING, EVENING.replace("plates", "knickerbags")]
+    choice = choose(brief(), answers, MAKER, [], variants=2, voice=voice)
+    assert [one.findings[0].rule for one in choice.rejected] == ["unfamiliar-word"]
 
 
 def test_the_template_stands_in_for_everyone_and_is_marked() -> None:

@@ -14,15 +14,12 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from handbill.creative.check import gate
-from handbill.creative.prompt import COUPON, prompt_for
+from handbill.creative.prompt import COUPON, EVERYONE, prompt_for
 from handbill.creative.text import columns
 from handbill.engine import connect
 from handbill.errors import SourceError
 from handbill.types import Brief, Fact, Language, Segment, ShopProfile, Text
 from handbill.workspace import Workspace, read_json
-
-EVERYONE = "all"
-"""Segment id of an ad for anybody."""
 
 MAX_LABEL = 40
 """Columns of an offer's label; a longer one leaves no room for an ad."""
@@ -189,8 +186,9 @@ def plan_briefs(
     """Choose what is written: every segment's most wanted offers, then every other offer.
 
     Segments take turns: each one's first choice (with a general ad on the same offer), each one's
-    second, and so on, until the model has `max_briefs` different prompts. Offers that read alike
-    share a prompt and so cost nothing more. What is left gets the plain template.
+    second, and so on, until the model has `max_briefs` different prompts; a kind of product that
+    one has taken is left to it, so that the ads cover many kinds. Offers that read alike share a
+    prompt and so cost nothing more. What is left gets the plain template.
     """
     named = [one for one in offers if 0 < columns(one.label[language]) <= MAX_LABEL]
     wanted = _in_turns(named, segments, interest)
@@ -230,11 +228,16 @@ def _in_turns(
         }
         wanted = [offer for offer in offers if offer.id in scores]
         choices.append((segment, _one_per_label(_ranked(wanted, scores))))
-    for turn in range(max((len(ranked) for _, ranked in choices), default=0)):
+    taken: set[str] = set()
+    while any(ranked for _, ranked in choices):
         for segment, ranked in choices:
-            if turn < len(ranked):
-                yield segment, ranked[turn]
-                yield None, ranked[turn]
+            while ranked:
+                offer = ranked.pop(0)
+                if offer.label["en"] not in taken:
+                    taken.add(offer.label["en"])
+                    yield segment, offer
+                    yield None, offer
+                    break
     for offer in _ranked(offers, everyone):
         yield None, offer
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from handbill.creative.policy import Rule, read_policy
-from handbill.creative.prompt import Draft
+from handbill.creative.prompt import EVERYONE, Draft
 from handbill.creative.text import BLANK, blanked, columns, normal, plain
 from handbill.types import SLOT, Brief, Finding, fill
 
@@ -261,7 +261,11 @@ def _first(rule: Rule, text: str) -> re.Match[str] | None:
 
 def _audience(draft: Draft, brief: Brief) -> Iterator[Finding]:
     audience = normal(brief.audience, brief.language).strip()
-    if len(audience) > 3 and audience in normal(draft.text, brief.language):
+    if (
+        brief.segment_id != EVERYONE
+        and len(audience) > 3
+        and audience in normal(draft.text, brief.language)
+    ):
         reason = "It tells the reader which group they were put in."
         yield _block("personal-attribute", brief.audience, reason)
 
@@ -274,8 +278,9 @@ def _repeats(draft: Draft, brief: Brief) -> Iterator[Finding]:
     twice = next((one for one in runs if runs.count(one) > 1), None)
     if twice:
         yield _block("repetition", " ".join(twice), "The same words again.")
-    for name in set(SLOT.findall(draft.body)):
-        if draft.body.count(f"{{{name}}}") > 1:
-            yield _block("repetition", f"{{{name}}}", "The same fact again in one text.")
+    for line in draft.text.split("\n"):
+        for name in set(SLOT.findall(line)):
+            if line.count(f"{{{name}}}") > 1:
+                yield _block("repetition", f"{{{name}}}", "The same fact again in one text.")
     if match := re.search(r"\b(\w+)[ ,]+\1\b", text):
         yield _block("repetition", match.group(), "The same word again.")

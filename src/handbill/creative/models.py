@@ -40,7 +40,7 @@ class Source:
     must_accept: bool
 
 
-SYSTEM = "You write ads for a shop."
+SYSTEM = "You write ads."
 """Without it some templates put a longer one of their own."""
 
 REGISTRY: dict[str, Source] = {

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from handbill.types import SLOT, Brief, Language
 
-PROMPT = "lines-2"
+PROMPT = "lines-3"
 """Version of the format; part of every ad's record and of an adapter's identity."""
+
+EVERYONE = "all"
+"""Segment id of an ad for anybody."""
 
 MAX_NEW_TOKENS: dict[Language, int] = {"en": 64, "zh": 72}
 """Room for the longest ad that the e-mail channel takes; an ad cut short is rejected anyway."""
@@ -20,8 +23,8 @@ COUPON: dict[Language, str] = {"en": "coupon", "zh": "优惠券"}
 """The kind of offer that has terms."""
 
 _ASK: dict[Language, str] = {
-    "en": "Write a short, warm ad. {offer}: {subject}. Readers: {audience}. Slots: {slots}",
-    "zh": "写一则简短、温暖的广告。{offer}：{subject}。读者：{audience}。槽位：{slots}",
+    "en": "{offer} ad: {subject}. For {audience}. Slots: {slots}",
+    "zh": "{offer}广告：{subject}。写给{audience}。槽位：{slots}",
 }
 
 

@@ -1,14 +1,15 @@
 """Choosing: of the ads that passed, the ones to show."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handbill.creative.brief import EVERYONE
 from handbill.creative.check import CHANNELS, check
-from handbill.creative.prompt import Draft, parse
+from handbill.creative.prompt import EVERYONE, Draft, parse
 from handbill.creative.template import plain_ad, with_terms
-from handbill.creative.text import columns, likeness, shingles
+from handbill.creative.text import columns, likeness, normal, shingles
+from handbill.creative.voice import Voice
 from handbill.types import SLOT, Brief, Creative, Finding, creative_digest, fill
 
 ALIKE = 0.6
@@ -64,11 +65,12 @@ def choose(
     shown: list[frozenset[str]],
     *,
     variants: int,
+    voice: Voice | None = None,
 ) -> Choice:
     """Check every answer, rank what passes, keep the best that differ.
 
-    Rank: uses more of its facts, fits the length a phone shows, and does not repeat what other ads
-    already say (`shown`), which grows by what is kept.
+    Rank: names what is offered beyond the terms, uses more of its facts, fits the length a phone
+    shows, and does not repeat what other ads already say (`shown`), which grows by what is kept.
 
     Args:
         brief: What was asked.
@@ -76,6 +78,7 @@ def choose(
         maker: Who wrote them.
         shown: Shingles of the ads kept so far in this language; appended to.
         variants: Ads to keep at most.
+        voice: Whose words the model is held to; any words when None.
     """
     texts = list(dict.fromkeys(answer.strip() for answer in answers))
     passed: list[tuple[float, Draft, tuple[Finding, ...], frozenset[str]]] = []
@@ -85,13 +88,13 @@ def choose(
         if draft is None:
             rejected.append(_unreadable(text, brief, maker))
             continue
-        piece = shingles(draft.text, brief.language)
+        piece, named = shingles(draft.text, brief.language), names_offer(draft, brief)
         draft = with_terms(draft, brief)
-        findings = check(draft, brief)
+        findings = check(draft, brief) + (voice.check(draft, brief) if voice else ())
         if any(finding.outcome == "block" for finding in findings):
             rejected.append(_creative(draft, brief, maker, findings))
         else:
-            rank = score(draft, brief) + 1 - likeness(piece, shown)
+            rank = score(draft, brief) + named + 1 - likeness(piece, shown)
             passed.append((rank, draft, findings, piece))
     kept: list[Creative] = []
     pieces: list[frozenset[str]] = []
@@ -117,6 +120,17 @@ def plain(brief: Brief) -> list[Creative]:
         return []
     maker = Maker(model="", adapter="", prompt="")
     return [_creative(draft, brief, maker, findings, template=True)]
+
+
+def names_offer(draft: Draft, brief: Brief) -> bool:
+    """Whether the written part is about what is offered: it has the slot or a word of its name."""
+    if "{category}" in draft.text or "{product}" in draft.text:
+        return True
+    own = "\n".join(fact.value for fact in brief.facts if fact.name in ("category", "product"))
+    pieces = normal(own, brief.language)
+    words = re.findall(r"\w{4,}", pieces) if brief.language == "en" else re.findall(r"..", pieces)
+    text = normal(draft.text, brief.language)
+    return any(word.rstrip("s") in text for word in words)
 
 
 def score(draft: Draft, brief: Brief) -> float:

@@ -37,11 +37,11 @@ class Settings:
     models: Mapping[str, str] = field(default_factory=lambda: {"en": "smollm2-135m"})
     accept_licences: tuple[str, ...] = ()
     channel: Literal["email"] = "email"
-    max_briefs: int = 32
+    max_briefs: int = 24
     candidates: int = 3
     variants: int = 2
-    epochs: int = 4
-    learning_rate: float = 1e-3
+    epochs: int = 3
+    learning_rate: float = 1.2e-3
     rank: int = 16
     threads: int = 2
     horizon_days: int = 28

@@ -12,6 +12,7 @@ from handbill.creative.prompt import MAX_NEW_TOKENS, PROMPT, prompt_for
 from handbill.creative.select import Choice, Maker, choose, plain
 from handbill.creative.settings import Settings
 from handbill.creative.shelf import put, write_table
+from handbill.creative.voice import Voice
 from handbill.ports import Progress
 from handbill.state import open_state
 from handbill.types import Creative, Language, ShopProfile, StageResult, Text
@@ -129,9 +130,15 @@ def _write(
             )
         )
         shown: list[frozenset[str]] = []
+        voice = Voice.of(examples, language)
         for brief in briefs:
             choice = choose(
-                brief, answers[prompt_for(brief)], maker, shown, variants=settings.variants
+                brief,
+                answers[prompt_for(brief)],
+                maker,
+                shown,
+                variants=settings.variants,
+                voice=voice,
             )
             _gather(written, choice)
         written.figures[f"ads_passed_first_{language}"] = sum(

@@ -12,10 +12,10 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from handbill.creative.models import ModelFolder, frame, load, quiet
 from handbill.errors import ModelError
 
-OVERSAMPLE = 2
+OVERSAMPLE = 3
 """Continuations written for each that is returned."""
 
-BATCH = 24
+BATCH = 36
 """Sequences generated together: beyond it the memory grows, the speed hardly."""
 
 
@@ -36,7 +36,7 @@ class LocalWriter:
     name: str
     model: Any
     tokenizer: Any
-    temperature: float = 0.7
+    temperature: float = 0.65
     top_p: float = 0.9
     tokens: int = 0
     seconds: float = 0.0
