@@ -13,10 +13,13 @@ from handbill.creative.select import Choice, Maker, choose, plain
 from handbill.creative.settings import Settings
 from handbill.creative.shelf import put, write_table
 from handbill.creative.voice import Voice
-from handbill.ports import Progress
+from handbill.ports import Progress, TextModel
 from handbill.state import open_state
-from handbill.types import Creative, Language, ShopProfile, StageResult, Text
+from handbill.types import Brief, Creative, Language, ShopProfile, StageResult, Text
 from handbill.workspace import Workspace
+
+AT_ONCE = 4
+"""Prompts asked together: enough to fill a batch."""
 
 
 @dataclass(slots=True)
@@ -53,18 +56,16 @@ def run(
     for language in settings.languages:
         _fill_in(language, settings, work[language], written)
     progress("shelving the ads")
-    statuses = put(
-        open_state(workspace.state_url),
-        written.kept,
-        written.rejected,
-        settings.approval,
-        datetime.now(UTC),
-    )
+    engine = open_state(workspace.state_url)
+    try:
+        statuses = put(engine, written.kept, written.rejected, settings.approval, datetime.now(UTC))
+    finally:
+        engine.dispose()
     table = write_table(
         workspace.tables / "creatives.parquet", written.kept, written.rejected, statuses
     )
     return StageResult(
-        figures=written.figures | _figures(settings, work, written, list(statuses.values())),
+        figures=written.figures | _figures(work, written, list(statuses.values())),
         outputs=(table,),
         notes=tuple(written.notes),
     )
@@ -115,24 +116,10 @@ def _write(
     maker = Maker(model=writer.name, adapter=adapter.version, prompt=PROMPT)
     for language in languages:
         briefs = work[language].briefs
-        prompts = list(dict.fromkeys(prompt_for(brief) for brief in briefs))
-        progress(f"writing {len(prompts)} x {settings.candidates} ads in {language}")
-        answers = dict(
-            zip(
-                prompts,
-                writer.generate(
-                    prompts,
-                    samples=settings.candidates,
-                    max_new_tokens=MAX_NEW_TOKENS[language],
-                    seed=settings.seed,
-                ),
-                strict=True,
-            )
-        )
-        shown: list[frozenset[str]] = []
-        voice = Voice.of(examples, language)
-        for brief in briefs:
-            choice = choose(
+        answers = _ask(writer, briefs, language, settings, progress)
+        voice, shown = Voice.of(examples, language), list[frozenset[str]]()
+        choices = [
+            choose(
                 brief,
                 answers[prompt_for(brief)],
                 maker,
@@ -140,22 +127,50 @@ def _write(
                 variants=settings.variants,
                 voice=voice,
             )
-            _gather(written, choice)
-        written.figures[f"ads_passed_first_{language}"] = sum(
-            one.origin == "model" and one.brief.language == language for one in written.kept
+            for brief in briefs
+        ]
+        _gather(written, language, choices)
+    tag = "_".join(languages)
+    written.figures |= {
+        f"train_seconds_{tag}": round(adapter.seconds, 1),
+        f"loss_before_{tag}": round(adapter.loss_before, 3),
+        f"loss_after_{tag}": round(adapter.loss_after, 3),
+        f"write_seconds_{tag}": round(writer.seconds, 1),
+        f"tokens_per_second_{tag}": round(writer.tokens / max(writer.seconds, 1e-9), 1),
+    }
+
+
+def _ask(
+    writer: TextModel,
+    briefs: Sequence[Brief],
+    language: Language,
+    settings: Settings,
+    progress: Progress,
+) -> dict[str, list[str]]:
+    """The answers to each different prompt, asked a few at a time so that progress shows."""
+    prompts = list(dict.fromkeys(prompt_for(brief) for brief in briefs))
+    answers: dict[str, list[str]] = {}
+    for at in range(0, len(prompts), AT_ONCE):
+        progress(f"writing in {language}", at / len(prompts))
+        some = prompts[at : at + AT_ONCE]
+        texts = writer.generate(
+            some,
+            samples=settings.candidates,
+            max_new_tokens=MAX_NEW_TOKENS[language],
+            seed=settings.seed + at,
         )
-        written.figures[f"candidates_{language}"] = len(prompts) * settings.candidates
-    written.figures[f"train_seconds_{'_'.join(languages)}"] = round(adapter.seconds, 1)
-    written.figures[f"loss_before_{'_'.join(languages)}"] = round(adapter.loss_before, 3)
-    written.figures[f"loss_after_{'_'.join(languages)}"] = round(adapter.loss_after, 3)
-    written.figures[f"tokens_per_second_{'_'.join(languages)}"] = round(
-        writer.tokens / max(writer.seconds, 1e-9), 1
-    )
+        answers.update(zip(some, texts, strict=True))
+    return answers
 
 
-def _gather(written: Written, choice: Choice) -> None:
-    written.kept.extend(choice.kept)
-    written.rejected.extend(choice.rejected)
+def _gather(written: Written, language: Language, choices: Sequence[Choice]) -> None:
+    kept = [one for choice in choices for one in choice.kept]
+    rejected = [one for choice in choices for one in choice.rejected]
+    passed = sum(one.origin == "model" for one in kept)
+    written.kept.extend(kept)
+    written.rejected.extend(rejected)
+    written.figures[f"ads_written_{language}"] = passed + len(rejected)
+    written.figures[f"ads_passed_{language}"] = passed
 
 
 def _fill_in(language: Language, settings: Settings, work: Work, written: Written) -> None:
@@ -167,24 +182,21 @@ def _fill_in(language: Language, settings: Settings, work: Work, written: Writte
 
 
 def _no_model(language: Language) -> Text:
-    english, chinese, model = {
-        "en": ("English", "英文", "smollm2-135m"),
-        "zh": ("Chinese", "中文", "gemma-3-270m"),
-    }[language]
+    english, chinese = {"en": ("English", "英文"), "zh": ("Chinese", "中文")}[language]
+    setting = 'models = {en = "smollm2-135m", zh = "gemma-3-270m"}'
     return Text(
         en=(
-            f"No model writes {english}: its ads are plain templates. One setting mends it: "
-            f'models.{language} = "{model}" under [creative].'
+            f"No model writes {english}: its ads are plain templates. One setting under [creative] "
+            f"mends it: {setting}"
         ),
         zh=(
-            f"没有模型来写{chinese}，广告用的是只陈述事实的模板。加一项设置即可："
-            f'在 [creative] 下写 models.{language} = "{model}"。'
+            f"没有模型来写{chinese}，广告用的是只陈述事实的模板。在 [creative] 下加一项设置即可："
+            f"{setting}"
         ),
     )
 
 
 def _figures(
-    settings: Settings,
     work: dict[Language, Work],
     written: Written,
     statuses: Sequence[str],
