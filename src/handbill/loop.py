@@ -45,8 +45,8 @@ class Stage:
 
 
 def exports(workspace: Workspace, settings: events.Settings) -> str:
-    """Fingerprint of the shop's exports."""
-    return events.fingerprint(settings)
+    """Fingerprint of the shop's exports, and of what the collector and people added since."""
+    return events.fingerprint(settings) + events.collected(workspace)
 
 
 def verdicts(workspace: Workspace, settings: object) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Engine,
@@ -74,6 +75,17 @@ plans = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
 )
 """Plans that were made, with what they promised."""
+
+link_consents = Table(
+    "link_consents",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("person", String(64), nullable=False, index=True),
+    Column("granted", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False),
+)
+"""Whether a person's devices may be merged with them; never changed, only added to."""
 
 
 def open_state(url: str) -> Engine:

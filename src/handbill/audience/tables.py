@@ -16,6 +16,7 @@ from ibis.backends.duckdb import Backend
 from handbill.audience.affinity import CampaignTables, campaign_items
 from handbill.audience.lines import enrich
 from handbill.engine import read_parquet
+from handbill.trust.reading import read_log
 from handbill.types import ShopProfile
 from handbill.workspace import Workspace
 
@@ -62,7 +63,7 @@ def open_log(backend: Backend, workspace: Workspace, shop: ShopProfile) -> Log:
     Raises:
         SourceError: There is no log or no catalogue of products.
     """
-    events = read_parquet(backend, workspace.events, dated=True)
+    events = read_log(backend, workspace)
     products = read_parquet(backend, workspace.catalog / "products.parquet")
     campaigns = _optional(backend, workspace.catalog / "campaigns.parquet", CAMPAIGNS)
     offers = _optional(backend, workspace.catalog / "offers.parquet", OFFERS)

@@ -12,6 +12,7 @@ import duckdb
 
 from handbill.engine import connect
 from handbill.errors import WorkspaceError
+from handbill.trust.reading import view_log
 from handbill.types import Interval, Text
 from handbill.workspace import Workspace, read_json
 
@@ -52,8 +53,8 @@ class Reader:
         """
         if not all(self.has(path) for path in tables.values()):
             return []
-        sources = {name: _source(path) for name, path in tables.items()}
         try:
+            sources = {name: self._source(path) for name, path in tables.items()}
             found = self.connection.execute(sql.format(**sources), list(values))
             names = [column[0] for column in found.description]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -62,6 +63,15 @@ class Reader:
             raise WorkspaceError(
                 f"cannot read {where}; delete it and run again: {str(error).splitlines()[0]}"
             ) from error
+
+    def _source(self, path: Path) -> str:
+        """What to select from; the log as it is known now, anything else as it lies there."""
+        if path == self.workspace.events:
+            view_log(self.connection, self.workspace, "known_log")
+            return "known_log"
+        pattern = path / "**" / "*.parquet" if path.is_dir() else path
+        quoted = str(pattern).replace("'", "''")
+        return f"read_parquet('{quoted}', hive_partitioning = false)"
 
     def json(self, path: Path) -> Any:
         """A JSON file, or None when it is not there."""
@@ -112,9 +122,3 @@ def text(value: Record | str | None) -> Text | None:
 def texts(values: list[Record] | None) -> tuple[Text, ...]:
     """A list of texts."""
     return tuple(one for one in map(text, values or ()) if one)
-
-
-def _source(path: Path) -> str:
-    pattern = path / "**" / "*.parquet" if path.is_dir() else path
-    quoted = str(pattern).replace("'", "''")
-    return f"read_parquet('{quoted}', hive_partitioning = false)"

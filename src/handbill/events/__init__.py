@@ -10,7 +10,7 @@ from handbill.ports import Progress
 from handbill.types import ShopProfile, StageResult
 from handbill.workspace import Workspace
 
-__all__ = ["COMPLETE_JOURNEY", "Settings", "fingerprint", "run"]
+__all__ = ["COMPLETE_JOURNEY", "Settings", "collected", "fingerprint", "run"]
 
 
 def run(
@@ -51,3 +51,17 @@ def fingerprint(settings: Settings) -> str:
     from handbill.events.sources import find_source
 
     return find_source(settings).fingerprint()
+
+
+def collected(workspace: Workspace) -> str:
+    """Content hash of what reached the log beside the source: collected events, decisions.
+
+    Args:
+        workspace: The shop.
+
+    Returns:
+        64 hexadecimal characters, the same as long as nothing was added.
+    """
+    from handbill.events.sweep import collected as collected_beside
+
+    return collected_beside(workspace)

@@ -21,6 +21,13 @@ class Settings:
         max_units: More units than this on one line are a mistake.
         max_paid: More money than this on one line, in units of the currency, is a mistake.
         price_days: Shelf prices are medians over so many days before the plan's day.
+        robot_per_minute: A visitor who opens more pages of one kind within 60 seconds is a robot.
+        robot_regularity: So is one whose gaps between pages deviate less from their mean, as a
+            share of it; a person's deviate about as much as they are long. 0 asks for exact gaps.
+        robot_links: So many different links of letters opened ...
+        robot_seconds: ... within so many seconds, or any so soon after sending, are a scanner's.
+        people_per_device: What was done on a device before its user signed in is theirs, unless
+            more people than this signed in on it; 0 merges nothing.
     """
 
     source: str = COMPLETE_JOURNEY
@@ -30,6 +37,11 @@ class Settings:
     max_units: int = 10_000
     max_paid: float = 1_000_000.0
     price_days: int = 90
+    robot_per_minute: int = 60
+    robot_regularity: float = 0.25
+    robot_links: int = 4
+    robot_seconds: int = 5
+    people_per_device: int = 3
 
     def __post_init__(self) -> None:
         if self.source != COMPLETE_JOURNEY and not Path(self.source).expanduser().is_absolute():
@@ -42,6 +54,11 @@ class Settings:
         _within("max_units", self.max_units, 1, 2**31 - 1)
         _within("max_paid", self.max_paid, 0.01, 1e12)
         _within("price_days", self.price_days, 1, 3_660)
+        _within("robot_per_minute", self.robot_per_minute, 2, 100_000)
+        _within("robot_regularity", self.robot_regularity, 0, 0.5)
+        _within("robot_links", self.robot_links, 2, 1_000)
+        _within("robot_seconds", self.robot_seconds, 1, 600)
+        _within("people_per_device", self.people_per_device, 0, 1_000)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

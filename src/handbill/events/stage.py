@@ -16,8 +16,11 @@ from handbill.events.catalogue import create_catalogue
 from handbill.events.cleaning import REASONS, Receipt, judge, register_identities
 from handbill.events.settings import Settings
 from handbill.events.sources import find_source
+from handbill.events.sweep import Swept, sweep
 from handbill.ports import Progress
 from handbill.trust.identity import open_key
+from handbill.trust.people import sign_ins_path
+from handbill.trust.reading import links_path, robots_path
 from handbill.types import ShopProfile, StageResult, Text
 from handbill.workspace import Workspace, replacing, write_json
 
@@ -62,17 +65,30 @@ def run(
             figures = _figures(connection, receipts)
     finally:
         backend.disconnect()
+    progress("Looking for robots and for who signed in where", 0.9)
+    with explaining_full_disk(workspace.root):
+        swept = sweep(workspace, settings)
     return StageResult(
-        figures=figures,
-        outputs=(
-            workspace.catalog,
-            workspace.events,
-            workspace.exposures,
-            people_path(workspace),
-            workspace.quarantine,
-        ),
-        notes=(*loaded.notes, *_notes(receipts)),
+        figures={
+            **figures,
+            "robot_spans": sum(swept.robots.values()),
+            "devices_merged": swept.devices,
+        },
+        outputs=_outputs(workspace),
+        notes=(*loaded.notes, *_notes(receipts), *_robot_notes(swept)),
     )
+
+
+def _outputs(workspace: Workspace) -> tuple[Path, ...]:
+    always = (
+        workspace.catalog,
+        workspace.events,
+        workspace.exposures,
+        people_path(workspace),
+        workspace.quarantine,
+    )
+    found = (robots_path(workspace), sign_ins_path(workspace), links_path(workspace))
+    return (*always, *(path for path in found if path.exists()))
 
 
 def people_path(workspace: Workspace) -> Path:
@@ -168,6 +184,21 @@ def _notes(receipts: Mapping[str, Receipt]) -> tuple[Text, ...]:
         Text(
             en=f"{refused:,} rows could not be used; log/quarantine holds each with its reason.",
             zh=f"有 {refused:,} 行数据无法使用，每一行及其原因都保存在 log/quarantine 中。",
+        ),
+    )
+
+
+def _robot_notes(swept: Swept) -> tuple[Text, ...]:
+    spans = sum(swept.robots.values())
+    if not spans:
+        return ()
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in swept.robots.items())
+    return (
+        Text(
+            en=f"{spans:,} visits were robots' ({reasons}); they are flagged and never learned "
+            "from, and stay in the log.",
+            zh=f"有 {spans:,} 次访问来自机器人（{reasons}）；"
+            "这些访问已被标记，不会用于学习，但仍保留在日志中。",
         ),
     )
 

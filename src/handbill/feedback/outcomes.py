@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from handbill.engine import connect
 from handbill.errors import SourceError
+from handbill.trust.reading import view_log
 from handbill.workspace import Workspace
 
 Columns = dict[str, NDArray[Any]]
@@ -59,10 +60,10 @@ class Outcomes:
         """
         outcomes = cls(connect(threads=2).con)
         sources = {
-            "log": workspace.events,
             "campaigns": workspace.catalog / "campaigns.parquet",
             **{name: workspace.tables / f"{name}.parquet" for name in tables},
         }
+        view_log(outcomes.connection, workspace, "log")
         for name, path in sources.items():
             outcomes._view(name, path)
         outcomes._execute(_VIEWS)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from handbill.trust.reading import view_log
 from handbill.workspace import Workspace
 
 Floats = npt.NDArray[np.float64]
@@ -98,10 +99,10 @@ def view_events(workspace: Workspace, con: duckdb.DuckDBPyConnection) -> bool:
     """Make the human rows of the event log the view `events`; False when there is no log."""
     if next(workspace.events.rglob("*.parquet"), None) is None:
         return False
+    view_log(con, workspace, "whole_log")
     con.execute(
-        f"""CREATE OR REPLACE TEMP VIEW events AS SELECT * EXCLUDE (is_human)
-        FROM read_parquet({quoted(workspace.events / "**" / "*.parquet")}, hive_partitioning = true)
-        WHERE is_human"""
+        "CREATE OR REPLACE TEMP VIEW events AS "
+        "SELECT * EXCLUDE (is_human) FROM whole_log WHERE is_human"
     )
     return True
 
