@@ -50,3 +50,11 @@ def test_the_products_own_name_may_be_said() -> None:
 def test_the_voice_of_one_language_ignores_the_other() -> None:
     both = (*read_examples("en"), *read_examples("zh"))
     assert Voice.of(both, "en") == Voice.of(read_examples("en"), "en")
+
+
+def test_words_that_people_put_side_by_side_are_near() -> None:
+    voice = Voice.of(read_examples("en"), "en")
+    human = read_examples("en")[0].draft
+    shuffled = Draft(headline="Some the for", body="By of with a you and.", call_to_action="On is")
+    assert voice.nearness(human) == 1.0
+    assert voice.nearness(shuffled) < 0.5

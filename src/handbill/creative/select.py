@@ -69,8 +69,9 @@ def choose(
 ) -> Choice:
     """Check every answer, rank what passes, keep the best that differ.
 
-    Rank: names what is offered beyond the terms, uses more of its facts, fits the length a phone
-    shows, and does not repeat what other ads already say (`shown`), which grows by what is kept.
+    Rank: names what is offered beyond the terms, puts words together as people do, uses more of its
+    facts, fits the length a phone shows, and does not repeat what other ads already say (`shown`),
+    which grows by what is kept.
 
     Args:
         brief: What was asked.
@@ -84,17 +85,18 @@ def choose(
     passed: list[tuple[float, Draft, tuple[Finding, ...], frozenset[str]]] = []
     rejected: list[Creative] = []
     for text in texts:
-        draft = parse(text)
-        if draft is None:
+        written = parse(text)
+        if written is None:
             rejected.append(_unreadable(text, brief, maker))
             continue
-        piece, named = shingles(draft.text, brief.language), names_offer(draft, brief)
-        draft = with_terms(draft, brief)
+        piece, named = shingles(written.text, brief.language), names_offer(written, brief)
+        draft = with_terms(written, brief)
         findings = check(draft, brief) + (voice.check(draft, brief) if voice else ())
         if any(finding.outcome == "block" for finding in findings):
             rejected.append(_creative(draft, brief, maker, findings))
         else:
-            rank = score(draft, brief) + named + 1 - likeness(piece, shown)
+            near = voice.nearness(written) if voice else 0.0
+            rank = score(draft, brief) + named + near + 1 - likeness(piece, shown)
             passed.append((rank, draft, findings, piece))
     kept: list[Creative] = []
     pieces: list[frozenset[str]] = []

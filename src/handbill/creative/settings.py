@@ -38,7 +38,7 @@ class Settings:
     accept_licences: tuple[str, ...] = ()
     channel: Literal["email"] = "email"
     max_briefs: int = 24
-    candidates: int = 3
+    candidates: int = 4
     variants: int = 2
     epochs: int = 3
     learning_rate: float = 1.2e-3

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from handbill.creative.example import Example
 from handbill.creative.prompt import Draft
-from handbill.creative.text import normal
+from handbill.creative.text import normal, shingles
 from handbill.types import Brief, Finding, Language
 
 _ENDINGS = ("ies", "ing", "es", "ed", "s", "y", "e")
@@ -23,10 +23,12 @@ class Voice:
     Attributes:
         language: Of the ads.
         known: Stems of English words, or Chinese characters.
+        pairs: Neighbours among them: 2 words, or 2 characters.
     """
 
     language: Language
     known: frozenset[str]
+    pairs: frozenset[str]
 
     @classmethod
     def of(cls, examples: Iterable[Example], language: Language) -> "Voice":
@@ -37,7 +39,16 @@ class Voice:
             if one.brief.language == language
             for text in (one.draft.text, *(fact.value for fact in one.brief.facts))
         ]
-        return cls(language=language, known=frozenset(_parts("\n".join(texts), language)))
+        return cls(
+            language=language,
+            known=frozenset(_parts("\n".join(texts), language)),
+            pairs=frozenset(pair for text in texts for pair in shingles(text, language)),
+        )
+
+    def nearness(self, draft: Draft) -> float:
+        """Share of an ad's neighbouring words that people have put side by side, 0 to 1."""
+        pairs = shingles(draft.text, self.language)
+        return len(pairs & self.pairs) / max(1, len(pairs))
 
     def check(self, draft: Draft, brief: Brief) -> tuple[Finding, ...]:
         """The first word of an ad that is foreign to the voice, if there is one."""

@@ -12,10 +12,10 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from handbill.creative.models import ModelFolder, frame, load, quiet
 from handbill.errors import ModelError
 
-OVERSAMPLE = 3
+OVERSAMPLE = 2
 """Continuations written for each that is returned."""
 
-BATCH = 36
+BATCH = 32
 """Sequences generated together: beyond it the memory grows, the speed hardly."""
 
 
