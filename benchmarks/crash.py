@@ -1,8 +1,8 @@
 """kill -9 under load, again and again: is every acknowledged event in the log exactly once?
 
-The collector drains into the log all the time, so kills hit commits and compactions alike. Requests
-that were cut off are sent again to the next process, as a tag would, and a reader looks at the log
-all along.
+The collector drains into the log all the time. Every second kill comes at a random moment, the
+others as soon as a file of the log is being written. Requests that were cut off are sent again to
+the next process, as a tag would, and a reader looks at the log all along.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from benchmarks.collector_server import serving
 SENDERS = 6
 SEED = 20261124
 LINES = 2
+LONGEST_WAIT = 2.0
 
 
 @dataclass(slots=True)
@@ -87,8 +88,14 @@ def read_log(folder: Path) -> Counter[str]:
     return lines
 
 
-async def one_life(folder: Path, senders: list[Sender], seconds: float) -> bool:
+async def one_life(folder: Path, senders: list[Sender], seconds: float, *, at_a_file: bool) -> bool:
     """Start the collector, load it, kill it in the middle, and read what it left.
+
+    Args:
+        folder: The workspace.
+        senders: The load.
+        seconds: How long it lives.
+        at_a_file: Whether it then lives on until it writes a file of the log, to die at that.
 
     Returns:
         Whether it was killed while it wrote a file of the log.
@@ -97,9 +104,17 @@ async def one_life(folder: Path, senders: list[Sender], seconds: float) -> bool:
         sending = [asyncio.create_task(one.send(server.port)) for one in senders]
         await asyncio.sleep(seconds)
         whole(read_log(folder))  # a reader in the middle of it all
+        deadline = time.monotonic() + LONGEST_WAIT
+        while at_a_file and not half_files(folder) and time.monotonic() < deadline:
+            await asyncio.sleep(0)
         server.kill()
         await asyncio.gather(*sending)
     whole(read_log(folder))
+    return half_files(folder)
+
+
+def half_files(folder: Path) -> bool:
+    """Whether a file of the log is being written, or was when its writer died."""
     return any(folder.glob("log/events/date=*/.*.part"))
 
 
@@ -124,8 +139,9 @@ async def kill_many(folder: Path, kills: int, seed: int) -> dict[str, int]:
     rng = random.Random(seed)  # noqa: S311  no secret
     senders = [Sender(random.Random(rng.random())) for _ in range(SENDERS)]  # noqa: S311
     compacting = 0
-    for _ in range(kills):
-        compacting += await one_life(folder, senders, rng.uniform(0.05, 0.6))
+    for number in range(kills):
+        at_a_file = number % 2 == 1
+        compacting += await one_life(folder, senders, rng.uniform(0.05, 0.6), at_a_file=at_a_file)
     with serving(folder) as server:
         server.stop()
     lines = read_log(folder)

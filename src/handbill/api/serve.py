@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -27,6 +28,7 @@ from handbill.types import ShopProfile
 from handbill.workspace import Workspace
 
 CLOSING_SECONDS = 10
+SWITCH_SECONDS = 0.0005
 BACKLOG = 1_024
 
 
@@ -93,6 +95,9 @@ async def _serve(
     drain = Drain(inbox, workspace, settings)
     loop = asyncio.get_running_loop()
     app.commit = GroupCommit(inbox, loop, settings.max_waiting, drain.note)
+    # The loop lets go of the interpreter at every read and write; while the log is written, it would
+    # wait Python's 5 ms each time to get it back.
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # what lives for ever need not be walked again while requests wait
     try:
         await uvicorn.Server(config).serve(sockets=[listener])
