@@ -244,7 +244,7 @@ def _settle(
 
 
 def _auction(bids: Floats, floor: float) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Winners (N,), -1 where no bid reaches the floor, and second prices (N,); ties to the first."""
+    """Winners (N,), -1 where no bid reaches the floor, and second prices (N,); first of equals."""
     second, best = _two_highest(bids)
     winner = np.where((best >= floor) & (best > 0), bids.argmax(axis=0), -1)
     return winner, np.maximum(second, floor)
