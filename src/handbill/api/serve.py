@@ -95,7 +95,7 @@ async def _serve(
     drain = Drain(inbox, workspace, settings)
     loop = asyncio.get_running_loop()
     app.commit = GroupCommit(inbox, loop, settings.max_waiting, drain.note)
-    # The loop lets go of the interpreter at every read and write; while the log is written, it would
+    # The loop lets go of the interpreter at each read and write; while the log is written, it would
     # wait Python's 5 ms each time to get it back.
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # what lives for ever need not be walked again while requests wait
