@@ -61,7 +61,7 @@ def serving(folder: Path, *, compact_seconds: float = 60.0) -> Iterator[Server]:
 def main() -> None:
     """Serve until told to stop."""
     from handbill.api.serve import serve
-    from handbill.api.settings import Settings
+    from handbill.events.collector import Settings
     from handbill.types import ShopProfile
     from handbill.workspace import Workspace
 

@@ -17,8 +17,8 @@ import pytest
 from handbill.api.app import Collector
 from handbill.api.commit import GroupCommit
 from handbill.api.intake import Intake
-from handbill.api.settings import Settings
 from handbill.api.writekeys import WriteKeys
+from handbill.events.collector import Settings
 from handbill.events.inbox import SqliteInbox
 from handbill.events.received import Kept, Record, unpack
 from handbill.ports import EventInbox
@@ -155,7 +155,7 @@ import sys
 from datetime import date
 from pathlib import Path
 from handbill.api.serve import serve
-from handbill.api.settings import Settings
+from handbill.events.collector import Settings
 from handbill.errors import HandbillError
 from handbill.types import ShopProfile
 from handbill.workspace import Workspace

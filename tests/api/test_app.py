@@ -11,9 +11,9 @@ from tests.api.conftest import IDENTITY, KEY, SHOP, Client
 
 from handbill.api.app import Collector
 from handbill.api.intake import REASONS, Intake
-from handbill.api.settings import Settings
 from handbill.api.writekeys import WriteKeys
 from handbill.errors import WorkspaceError
+from handbill.events.collector import Settings
 from handbill.events.received import Kept, Refused
 from handbill.ports import Arrived
 
@@ -92,6 +92,7 @@ def test_gzip(client: Client) -> None:
     ("body", "headers", "status", "error"),
     [
         (b"{", {}, 400, "not_json"),
+        (b'{"event": "\\ud800"}', {}, 400, "not_json"),
         (b"\xff\xfe", {}, 400, "not_json"),
         (b"[" * 100_000, {}, 400, "not_json"),
         (b"", {}, 400, "not_json"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.api.conftest import IDENTITY, NOW, SHOP, Client
 
 from handbill.api.intake import REASONS, Intake
-from handbill.api.settings import Settings
+from handbill.events.collector import Settings
 from handbill.events.compact import compact
 from handbill.events.received import Kept, Line, Refused, unpack
 from handbill.trust.identity import pseudonym

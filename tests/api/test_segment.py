@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.api.conftest import IDENTITY, Client
 
 from handbill.events.received import Kept, Refused
@@ -113,6 +115,20 @@ def test_a_batch_shares_its_context_and_clock(client: Client) -> None:
     assert all(isinstance(record, Refused) for record in others)
     assert context(first)["locale"] == "zh-CN"
     assert context(first)["clock_skew_seconds"] == 3_600
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["type", "event", "properties", "context", "traits", "name", "timestamp"]),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.just([]), st.just({"a": []})),
+    st.sampled_from(["track", "page", "identify", "screen"]),
+)
+def test_no_message_is_a_crash(client: Client, field: str, value: Any, kind: str) -> None:
+    message = COMMON | {"type": kind, "event": "Product Viewed", field: value}
+    assert client.post("/v1/batch", {"batch": [message]}).status in (200, 422)
+    properties = {field: value, "products": [value, {"price": value}], "total": value}
+    track = COMMON | {"event": "Order Completed", "properties": properties}
+    assert client.post("/v1/track", track).status in (200, 422)
 
 
 def test_the_write_key_may_stand_in_the_message(client: Client) -> None:

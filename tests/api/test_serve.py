@@ -14,9 +14,9 @@ import pytest
 from tests.api.conftest import SERVER, started
 
 from handbill.api.serve import listening, only_collector
-from handbill.api.settings import Settings
 from handbill.api.writekeys import WriteKeys, open_keys
 from handbill.errors import ConfigError, WorkspaceError
+from handbill.events.collector import Settings
 from handbill.workspace import Workspace, read_json
 
 

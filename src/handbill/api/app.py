@@ -12,9 +12,9 @@ import msgspec
 
 from handbill.api.commit import Busy, GroupCommit
 from handbill.api.intake import Intake, Judged
-from handbill.api.settings import Settings
 from handbill.api.writekeys import WriteKeys, basic_user
 from handbill.errors import WorkspaceError
+from handbill.events.collector import Settings
 from handbill.events.segment import TYPES, from_segment
 
 Scope = Mapping[str, Any]
@@ -26,7 +26,6 @@ PIXEL = bytes.fromhex(
     "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
 )
 RETRY_SECONDS = 5
-ENVELOPE = frozenset({"events", "write_key", "writeKey", "sent_at"})
 CORS = ((b"access-control-allow-origin", b"*"),)
 PREFLIGHT = (
     *CORS,
@@ -224,9 +223,9 @@ class Collector:
         if not isinstance(message, dict):
             return self._intake.judge(message, now=now)
         kind = kind or message.get("type")
-        if kind not in TYPES:
+        if not isinstance(kind, str) or kind not in TYPES:
             return self._intake.judge({"type": kind}, now=now, unfit="unsupported_type")
-        event = from_segment({**shared, **message}, str(kind))
+        event = from_segment({**shared, **message}, kind)
         return self._intake.judge(event, now=now, user_agent=agent)
 
     async def _pixel(self, request: Request) -> Reply:

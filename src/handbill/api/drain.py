@@ -3,8 +3,8 @@
 import logging
 import threading
 
-from handbill.api.settings import Settings
 from handbill.errors import WorkspaceError
+from handbill.events.collector import Settings
 from handbill.events.compact import compact
 from handbill.ports import EventInbox
 from handbill.workspace import Workspace

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from handbill.api.lines import PAID, Unfit, lines_of, text
-from handbill.api.settings import Settings
 from handbill.api.wire import EVENT_FIELDS, Event, parse_event, reason_of, unknown
+from handbill.events.collector import Settings
 from handbill.events.received import Kept, Refused, event_key, pack
 from handbill.events.robots import is_declared_robot
 from handbill.ports import Arrived

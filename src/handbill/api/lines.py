@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from handbill.api.settings import Settings
 from handbill.api.wire import ITEM_FIELDS, Event, Item, parse_item, unknown
+from handbill.events.collector import Settings
 from handbill.events.money import spread
 from handbill.events.received import Line
 from handbill.types import MICROS

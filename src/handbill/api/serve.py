@@ -18,9 +18,9 @@ from handbill.api.app import Collector
 from handbill.api.commit import GroupCommit
 from handbill.api.drain import Drain
 from handbill.api.intake import Intake
-from handbill.api.settings import Settings
 from handbill.api.writekeys import VARIABLE, open_keys
 from handbill.errors import ConfigError, WorkspaceError
+from handbill.events.collector import Settings
 from handbill.events.inbox import SqliteInbox
 from handbill.ports import EventInbox
 from handbill.trust.identity import open_key

@@ -1,4 +1,4 @@
-"""What the shop may set of the collector."""
+"""What the shop may set of the collector: section `[collector]` of handbill.toml."""
 
 from dataclasses import dataclass
 
