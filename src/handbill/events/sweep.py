@@ -1,7 +1,7 @@
 """What a day's traffic tells beside the events: robots, and who signed in on which device.
 
-Incremental by day: `.handbill/sweep.json` remembers the files that each day was judged from, so that
-a new day costs a day. What was found lies beside the log, which stays as it came.
+Incremental by day: `.handbill/sweep.json` remembers the files that each day was judged from, so a
+new day costs a day. What was found lies beside the log, which stays as it came.
 """
 
 import hashlib

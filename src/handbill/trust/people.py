@@ -85,7 +85,7 @@ def write_links(workspace: Workspace, people_per_device: int) -> int:
     backend = connect(memory_gb=1.0)
     try:
         sign_ins = backend.read_parquet(str(folder / "**" / "*.parquet"), hive_partitioning=False)
-        decided = backend.create_table("consents", read_consents(workspace.state_url))
+        decided = ibis.memtable(read_consents(workspace.state_url))
         found = links(sign_ins, decided, people_per_device).order_by(["device", "valid_from"])
         table = found.to_pyarrow().cast(LINKS)
     finally:
