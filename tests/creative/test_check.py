@@ -124,6 +124,8 @@ def test_examples_are_not_copies_of_each_other(language: Language) -> None:
             "offer-unsaid",
         ),
         ({"body": "Your coupon for {category} is good through {offer_ends} at the"}, "form"),
+        ({"headline": "A {category} for the table"}, "slot-context"),
+        ({"headline": "A bowl of {category}"}, ""),
         ({"call_to_action": "Use my coupon."}, "form"),
         ({"headline": "A cup {of"}, "markup"),
     ],
