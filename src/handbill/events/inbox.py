@@ -14,7 +14,7 @@ from handbill.workspace import Workspace
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS waiting (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, events INTEGER NOT NULL, bodies BLOB NOT NULL
+    position INTEGER PRIMARY KEY AUTOINCREMENT, bodies BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS identity (stream TEXT NOT NULL);
 """
@@ -64,8 +64,7 @@ class SqliteInbox:
             bodies = [one.body for one, is_new in zip(events, fresh, strict=True) if is_new]
             if bodies:
                 connection.execute(
-                    "INSERT INTO waiting (events, bodies) VALUES (?, ?)",
-                    (len(bodies), msgspec.msgpack.encode(bodies)),
+                    "INSERT INTO waiting (bodies) VALUES (?)", (msgspec.msgpack.encode(bodies),)
                 )
             self._memory.count(tally(events, fresh))
         return fresh
@@ -96,11 +95,6 @@ class SqliteInbox:
     def counts(self) -> Mapping[str, int]:
         """What became of all events that ever arrived; see `EventInbox.counts`."""
         return self._memory.counts()
-
-    def waiting(self) -> int:
-        """Bodies that are not settled."""
-        query = "SELECT coalesce(sum(events), 0) FROM waiting"
-        return int(self._memory.read(query).fetchone()[0])
 
     def close(self) -> None:
         """Close the file; what waits is there when it is opened again."""
