@@ -1,9 +1,10 @@
 """Bidders in a repeated auction of 48 seats: score = conversions x min(1, (target / actual CPA)^2).
 
-The tested bidder sits in sixteen seats, the other 32 are played by the field. Everyone tuned has
-seen the same ten past days, and nothing of the days that count. The hindsight program knows every
-value and price of the day (as they were with Handbill in its seat), not the conversions' luck. How
-the market and Handbill's own two constants were set: on markets with seeds 1 to 3, before this one.
+The tested bidder sits in four seats, the other 44 are played by the field: with many seats alike
+it would bid against itself, and what is measured would be the market, not the bidder. All have seen
+the same ten past days and nothing of the days that count. The hindsight program knows every value
+and price of the day (as they were with Handbill in its seat), not the conversions' luck. The
+market and Handbill's own constants were set on markets with the seeds 1 to 10, before this one.
 """
 
 from collections.abc import Callable
@@ -26,8 +27,8 @@ from handbill.placement.landscape import Landscape
 from handbill.placement.mirror import MirrorBidder
 from handbill.placement.replay import DayResult, RecordedTick
 
-SEEDS = (2026, 2027)
-SEATS = tuple(range(0, 48, 3))
+SEEDS = (3001, 3002, 3003, 3004)
+SEATS = (2, 14, 26, 38)
 PAST_DAYS = 10
 FIRST_DAY = 100
 Made = Callable[[CampaignGoal, list[DayResult]], Bidder]

@@ -21,7 +21,7 @@ BURST = 3.0
 EARLY = 0.015
 """Share of a day's traffic that is kept in hand, so that a quiet end does not leave budget over."""
 
-CATCH_UP = 3.0
+CATCH_UP = 12.0
 """How much faster the price may move towards the end: its memory is the time left over this."""
 
 
@@ -31,21 +31,21 @@ def traffic_shape(days: Sequence[Sequence[TickRecord]], ticks: int, *, smooth: i
     Args:
         days: Records of past days.
         ticks: Of a day.
-        smooth: Ticks of the moving average that takes past days' own bursts out, odd.
+        smooth: Ticks of the moving average that evens out chance, odd.
 
     Returns:
-        (T,) mean opportunities per tick; 1 everywhere when there was no past day.
+        (T,) the median day's opportunities, so that no past day's burst is expected again;
+        1 everywhere when there was no past day.
     """
     if not days:
         return np.ones(ticks)
-    counts = np.zeros(ticks)
-    for day in days:
+    counts = np.zeros((len(days), ticks))
+    for number, day in enumerate(days):
         for record in day:
-            counts[min(max(record.tick, 0), ticks - 1)] += len(record.value)
-    counts /= len(days)
-    edge = smooth // 2
-    padded = np.pad(counts, edge, mode="edge")
-    return np.asarray(np.convolve(padded, np.full(smooth, 1 / smooth), mode="valid")[:ticks])
+            counts[number, min(max(record.tick, 0), ticks - 1)] += len(record.value)
+    window, edge = np.full(smooth, 1 / smooth), smooth // 2
+    smoothed = [np.convolve(np.pad(one, edge, mode="edge"), window, "valid") for one in counts]
+    return np.asarray(np.median(smoothed, axis=0))
 
 
 class PacingBidder:
@@ -63,7 +63,7 @@ class PacingBidder:
     """
 
     def __init__(
-        self, alpha: float, shape: Floats, *, step: float = 0.02, keep: bool = False
+        self, alpha: float, shape: Floats, *, step: float = 0.03, keep: bool = False
     ) -> None:
         self._first = float(checked("alpha", [alpha])[0])
         self._expected = np.maximum(checked("shape", shape), 1e-9)
@@ -105,7 +105,7 @@ class PacingBidder:
         at = min(max(record.tick, 0), len(self._expected) - 1)
         self._came += min(len(record.value), BURST * float(self._expected[at]))
         self._due += float(self._expected[at])
-        usual = self._target * float(self._expected.mean())  # fair cost of a usual tick
+        usual = self._target * float(self._expected[at])  # fair cost of a usual tick at this time
         if usual <= 0:
             return
         missed = (self._target * len(record.value) - float(record.cost.sum())) / usual

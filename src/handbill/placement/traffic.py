@@ -24,14 +24,21 @@ def bursty_day(
     level = np.exp(rng.normal(0, 0.2))
     flutter = rng.gamma(2.0, 0.5, ticks)  # over-dispersed from minute to minute
     rate = mean * level * shape / shape.mean() * flutter
+    burst = np.ones(ticks)
     for _ in range(rng.poisson(4)):  # something goes around: up to ten times the traffic
-        start, length = int(rng.integers(ticks)), int(rng.integers(5, 40))
-        rate[start : start + length] *= rng.uniform(2, 10)
+        span = _span(rng, ticks, 5, 40)
+        burst[span] = np.maximum(burst[span], rng.uniform(2, 10))
+    rate *= burst
     if rng.random() < 0.2:  # an outage
-        start, length = int(rng.integers(ticks)), int(rng.integers(10, 60))
-        rate[start : start + length] = 0
+        rate[_span(rng, ticks, 10, 60)] = 0
     drift = np.exp(np.cumsum(rng.normal(0, 0.1 / np.sqrt(ticks), ticks)) + rng.normal(0, 0.15))
     return [_tick(rng, int(rng.poisson(rate[at])), float(drift[at])) for at in range(ticks)]
+
+
+def _span(rng: np.random.Generator, ticks: int, shortest: int, longest: int) -> slice:
+    """A stretch of the day, its bounds in minutes."""
+    start = int(rng.integers(ticks))
+    return slice(start, start + max(1, int(rng.integers(shortest, longest)) * ticks // 1440))
 
 
 def _tick(rng: np.random.Generator, count: int, dear: float) -> RecordedTick:
