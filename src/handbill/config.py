@@ -13,6 +13,7 @@ import msgspec
 
 from handbill import audience, creative, delivery, events, feedback, placement
 from handbill.errors import ConfigError
+from handbill.events import collector
 from handbill.types import LANGUAGES, Language, ShopProfile
 from handbill.workspace import Workspace
 
@@ -62,6 +63,7 @@ class Config:
         placement: Stage 4.
         delivery: Stage 5.
         feedback: Stage 6.
+        collector: What `handbill serve` takes in.
     """
 
     shop: ShopProfile
@@ -71,6 +73,7 @@ class Config:
     placement: placement.Settings
     delivery: delivery.Settings
     feedback: feedback.Settings
+    collector: collector.Settings
 
 
 SECTIONS: dict[str, type[Any]] = {
@@ -81,6 +84,7 @@ SECTIONS: dict[str, type[Any]] = {
     "placement": placement.Settings,
     "delivery": delivery.Settings,
     "feedback": feedback.Settings,
+    "collector": collector.Settings,
 }
 
 
