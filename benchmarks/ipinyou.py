@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from handbill.placement.alpha import AlphaBidder
 from handbill.placement.baselines import ConstantBidder, best_alpha
-from handbill.placement.bidder import CampaignGoal
+from handbill.placement.bidder import Bidder, CampaignGoal
 from handbill.placement.landscape import Landscape
 from handbill.placement.pacing import PacingBidder
 from handbill.placement.replay import DayResult, RecordedTick, replay
@@ -47,18 +47,18 @@ def figures(quick: bool) -> tuple[dict[str, float | int], list[str]]:
         raise RuntimeError(f"the linear bidder won {won}, its authors report {LINEAR}")
     price = np.maximum(price, 1.0)  # a free impression still has to be bid for
     found: dict[str, float | int] = {"ipinyou_2997_linear_32": won[1]}
+    known = landscapes(click, price, rate)
     for share in (32,) if quick else (32, 16, 8, 4, 2):
         budget = float(int(MEAN_PRICE / share * EPISODE))
-        clicks, spent = prequential(click, price, rate, budget)
+        clicks, spent = prequential(click, price, rate, budget, known)
         found[f"ipinyou_2997_clicks_{share}"] = clicks
         found[f"ipinyou_2997_spent_{share}"] = spent
         found[f"ipinyou_2997_hindsight_{share}"] = hindsight(click, price, rate, budget, EPISODE)
-        episodes = -(-len(click) // EPISODE)
         found[f"ipinyou_2997_one_budget_{share}"] = one_budget(
-            click, price, rate, budget * episodes
+            click, price, rate, budget * len(known)
         )
         found[f"ipinyou_2997_one_budget_hindsight_{share}"] = hindsight(
-            click, price, rate, budget * episodes, len(click)
+            click, price, rate, budget * len(known), len(click)
         )
     notes = [
         "ipinyou: no training log of 2997; parameters come from the auctions before, never after",
@@ -103,24 +103,38 @@ def ticks(click: Floats, price: Floats, rate: Floats, size: int) -> list[Recorde
     ]
 
 
-def prequential(click: Floats, price: Floats, rate: Floats, budget: float) -> tuple[int, float]:
-    """Handbill, episode by episode: clicks and the share of all budgets that was spent."""
+def landscapes(click: Floats, price: Floats, rate: Floats) -> list[Landscape | None]:
+    """For each episode what the ones before it have shown; None for the first."""
+    silent = ConstantBidder(0.0)
     past: list[DayResult] = []
+    learned: list[Landscape | None] = []
     for start in range(0, len(click), EPISODE):
         rows = slice(start, start + EPISODE)
+        records = [one.records for one in past[-PAST:]]
+        learned.append(Landscape.learn(records, EPISODE // TICK) if records else None)
         episode = ticks(click[rows], price[rows], rate[rows], TICK)
-        goal = CampaignGoal(budget=budget, ticks=len(episode))
-        if past:  # the landscape of the last episodes
-            landscape = Landscape.learn([one.records for one in past[-PAST:]], EPISODE // TICK)
-            result = replay(AlphaBidder(landscape), episode, goal)
-        else:  # nothing is known yet but the budget and the first prediction
-            first = PacingBidder(
-                budget / EPISODE / float(rate[0]), np.full(EPISODE // TICK, float(TICK)), step=0.1
-            )
-            result = replay(first, episode, goal)
-        past.append(result)
-    spent = sum(one.cost for one in past) / (budget * len(past))
-    return int(sum(one.conversions for one in past)), round(spent, 4)
+        past.append(replay(silent, episode, CampaignGoal(budget=0.0, ticks=len(episode))))
+    return learned
+
+
+def prequential(
+    click: Floats, price: Floats, rate: Floats, budget: float, known: list[Landscape | None]
+) -> tuple[int, float]:
+    """Handbill, episode by episode: clicks and the share of all budgets that was spent."""
+    clicks = cost = 0.0
+    for number, landscape in enumerate(known):
+        rows = slice(number * EPISODE, (number + 1) * EPISODE)
+        episode = ticks(click[rows], price[rows], rate[rows], TICK)
+        bidder: Bidder
+        if landscape is None:  # nothing is known yet but the budget and the first prediction
+            alpha = budget / EPISODE / float(rate[0])
+            bidder = PacingBidder(alpha, np.full(EPISODE // TICK, float(TICK)), step=0.1)
+        else:
+            bidder = AlphaBidder(landscape)
+        result = replay(bidder, episode, CampaignGoal(budget=budget, ticks=len(episode)))
+        clicks += result.conversions
+        cost += result.cost
+    return int(clicks), round(cost / (budget * len(known)), 4)
 
 
 def one_budget(click: Floats, price: Floats, rate: Floats, budget: float) -> int:

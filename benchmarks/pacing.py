@@ -27,7 +27,7 @@ def figures(quick: bool) -> tuple[dict[str, float | int], list[str]]:
     usual = float(np.mean([sum(one.least_winning_price.sum() for one in day) for day in past]))
     goals = [CampaignGoal(budget=share * usual, ticks=TICKS) for share in SHARES]
     first = [history_alpha(past, goal) for goal in goals]
-    spent, value, best = [], [], []
+    spent, value, best, out_of_reach = [], [], [], 0
     for number in range(count):
         at = number % len(goals)
         day = bursty_day(rng)
@@ -35,16 +35,21 @@ def figures(quick: bool) -> tuple[dict[str, float | int], list[str]]:
         spent.append(result.cost / goals[at].budget)
         value.append(result.value)
         best.append(hindsight(day, goals[at]))
+        out_of_reach += sum(one.price.sum() for one in day) < goals[at].budget
     shares = np.array(spent)
     ratios = np.array(value) / np.array(best)
     found: dict[str, float | int] = {
         "pacing_days_within_1pct": round(float(np.mean(np.abs(shares - 1) <= 0.01)), 4),
         "pacing_overspend": round(max(0.0, float(shares.max()) - 1), 6),
+        "pacing_days_out_of_reach": int(out_of_reach),
         "pacing_least_spent": round(float(shares.min()), 4),
         "pacing_value_ratio": round(float(ratios.mean()), 4),
         "pacing_value_ratio_worst_day": round(float(ratios.min()), 4),
     }
-    return found, [f"pacing: {count} days, budgets of {SHARES} of all that is on offer, by turns"]
+    return found, [
+        f"pacing: {count} days, budgets of {SHARES} of all that is on offer, by turns",
+        "pacing: out of reach are days on which all there was cost less than the budget; they count",
+    ]
 
 
 def hindsight(day: list[RecordedTick], goal: CampaignGoal) -> float:
