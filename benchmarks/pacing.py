@@ -48,7 +48,7 @@ def figures(quick: bool) -> tuple[dict[str, float | int], list[str]]:
     }
     return found, [
         f"pacing: {count} days, budgets of {SHARES} of all that is on offer, by turns",
-        "pacing: out of reach are days on which all there was cost less than the budget; they count",
+        "pacing: out of reach: all of a day cost less than its budget; it counts as missed",
     ]
 
 
