@@ -29,7 +29,7 @@ class TextModel(Protocol):
         """Continue each prompt.
 
         Args:
-            prompts: (P,) complete prompts, chat template applied.
+            prompts: (P,) requests; the implementation applies its model's own chat template.
             samples: Continuations per prompt, N.
             max_new_tokens: Bound on each continuation's length.
             seed: Same seed, same text on the same machine and versions.

@@ -1,13 +1,19 @@
 """A shop, from Python: open it, run it, read its figures, write its report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handbill import config, loop
 from handbill.ports import Progress
+from handbill.state import closing_state
 from handbill.types import StageRun
 from handbill.workspace import Workspace
+
+if TYPE_CHECKING:
+    from handbill.creative.review import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,34 @@ class Shop:
     def figures(self) -> Mapping[str, Mapping[str, float | int | str]]:
         """What each finished stage reported, by stage."""
         return {run.name: run.result.figures for run in loop.finished(self.workspace)}
+
+    def waiting(self) -> "tuple[Waiting, ...]":
+        """Ads that no one has decided on."""
+        from handbill.creative.review import waiting
+
+        with closing_state(self.workspace.state_url) as engine:
+            return waiting(engine)
+
+    def decide(self, ids: Sequence[str], *, decision: str, by: str, reason: str = "") -> int:
+        """Approve or reject ads in a person's name; the next run takes it into account.
+
+        Args:
+            ids: Creatives, as `waiting` names them.
+            decision: `approved` or `rejected`.
+            by: Who decides.
+            reason: Why; needed to reject.
+
+        Returns:
+            Number of decisions recorded.
+
+        Raises:
+            PolicyError: An ad is unknown or fell at a check, nobody signs, or a reason is missing.
+        """
+        from handbill.creative.review import decide
+
+        with self.workspace.lock(), closing_state(self.workspace.state_url) as engine:
+            now = datetime.now(UTC)
+            return decide(engine, ids, decision=decision, by=by, reason=reason, now=now)
 
     def report(self) -> Path:
         """Write `reports/report.html` from what is there.

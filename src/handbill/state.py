@@ -5,6 +5,8 @@ SQLite in the workspace by default, PostgreSQL by URL. The schema grows by the m
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import (
@@ -111,6 +113,16 @@ def open_state(url: str) -> Engine:
     return engine
 
 
+@contextmanager
+def closing_state(url: str) -> Iterator[Engine]:
+    """`open_state` for the length of a block."""
+    engine = open_state(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def decisions_digest(url: str) -> str:
     """Hash of what people, not rules, decided about creatives; empty before the first decision.
 
@@ -120,15 +132,13 @@ def decisions_digest(url: str) -> str:
     path = make_url(url).database
     if url.startswith("sqlite") and not (path and Path(path).exists()):
         return ""
-    engine = open_state(url)
     rows = (
         select(approvals.c.creative_id, approvals.c.digest, approvals.c.decision)
         .where(approvals.c.decided_by.not_like("policy:%"))
         .order_by(approvals.c.decided_at, approvals.c.id)
     )
-    with engine.connect() as connection:
+    with closing_state(url) as engine, engine.connect() as connection:
         lines = [" ".join(row) for row in connection.execute(rows)]
-    engine.dispose()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else ""
 
 

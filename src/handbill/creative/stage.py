@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from handbill.creative.answers import Answers
 from handbill.creative.brief import Work, plan_briefs, read_interest, read_offers, read_segments
 from handbill.creative.example import read_examples
 from handbill.creative.models import find
@@ -100,7 +101,7 @@ def _write(
 ) -> None:
     """Tune one model on the examples of its languages, and let it answer their briefs."""
     from handbill.creative.tune import Tuning, tune
-    from handbill.creative.writer import LocalWriter
+    from handbill.creative.writer import OVERSAMPLE, LocalWriter
 
     base = find(name, workspace.models, settings.accept_licences, progress)
     tuning = Tuning(
@@ -116,7 +117,17 @@ def _write(
     maker = Maker(model=writer.name, adapter=adapter.version, prompt=PROMPT)
     for language in languages:
         briefs = work[language].briefs
-        answers = _ask(writer, briefs, language, settings, progress)
+        kept = Answers.open(
+            adapter.path / "answers",
+            language=language,
+            prompt=PROMPT,
+            samples=settings.candidates,
+            seed=settings.seed,
+            oversample=OVERSAMPLE,
+            temperature=writer.temperature,
+            top_p=writer.top_p,
+        )
+        answers = _ask(writer, briefs, language, settings, kept, progress)
         voice, shown = Voice.of(examples, language), list[frozenset[str]]()
         choices = [
             choose(
@@ -135,9 +146,12 @@ def _write(
         f"train_seconds_{tag}": round(adapter.seconds, 1),
         f"loss_before_{tag}": round(adapter.loss_before, 3),
         f"loss_after_{tag}": round(adapter.loss_after, 3),
-        f"write_seconds_{tag}": round(writer.seconds, 1),
-        f"tokens_per_second_{tag}": round(writer.tokens / max(writer.seconds, 1e-9), 1),
     }
+    if writer.tokens:
+        written.figures |= {
+            f"write_seconds_{tag}": round(writer.seconds, 1),
+            f"tokens_per_second_{tag}": round(writer.tokens / writer.seconds, 1),
+        }
 
 
 def _ask(
@@ -145,22 +159,28 @@ def _ask(
     briefs: Sequence[Brief],
     language: Language,
     settings: Settings,
+    answers: Answers,
     progress: Progress,
 ) -> dict[str, list[str]]:
-    """The answers to each different prompt, asked a few at a time so that progress shows."""
+    """The answers to each different prompt, asked a few at a time so that progress shows.
+
+    Those of an earlier run are taken as they are: approving an ad must not have all of them
+    written again, and an interrupted run goes on where it stopped.
+    """
     prompts = list(dict.fromkeys(prompt_for(brief) for brief in briefs))
-    answers: dict[str, list[str]] = {}
     for at in range(0, len(prompts), AT_ONCE):
         progress(f"writing in {language}", at / len(prompts))
         some = prompts[at : at + AT_ONCE]
+        if all(one in answers.known for one in some):
+            continue
         texts = writer.generate(
             some,
             samples=settings.candidates,
             max_new_tokens=MAX_NEW_TOKENS[language],
             seed=settings.seed + at,
         )
-        answers.update(zip(some, texts, strict=True))
-    return answers
+        answers.add(some, texts)
+    return answers.known
 
 
 def _gather(written: Written, language: Language, choices: Sequence[Choice]) -> None:
