@@ -128,6 +128,27 @@ def serve(
 
 
 @app.command()
+def unlink(
+    folder: Folder,
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The shop's own id.")],
+    again: Annotated[bool, typer.Option("--again", help="Permit the merge again.")] = False,
+    reason: Annotated[str, typer.Option(help="Where it was said, for the record.")] = "command",
+) -> None:
+    """Part a person's anonymous history from the signed-in one, when they withdraw consent."""
+    from datetime import UTC, datetime
+
+    from handbill.shop import Shop
+    from handbill.trust.people import change_link
+
+    shop = Shop.open(folder)
+    devices = change_link(
+        shop.workspace, customer, granted=again, reason=reason, at=datetime.now(UTC),
+        people_per_device=shop.settings.events.people_per_device,
+    )  # fmt: skip
+    print(f"{'Permitted' if again else 'Withdrawn'}; {devices} devices are merged with a person")
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, what is missing and the one command that mends it."""
     from dataclasses import asdict

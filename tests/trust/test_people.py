@@ -15,9 +15,11 @@ from ibis.backends.duckdb import Backend
 from handbill.engine import connect
 from handbill.errors import WorkspaceError
 from handbill.state import open_state
+from handbill.trust.identity import open_key, pseudonym
 from handbill.trust.people import (
     CONSENTS,
     SIGN_INS,
+    change_link,
     decide_link,
     links,
     read_consents,
@@ -229,3 +231,19 @@ def test_the_log_reads_as_before_once_the_merge_is_taken_back(workspace: Workspa
 def test_no_sign_ins_no_links(tmp_path: Path) -> None:
     assert write_links(Workspace(tmp_path), 3) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_customers_word_holds_at_once(workspace: Workspace) -> None:
+    ann = pseudonym(open_key(workspace.keys), "customer", "K-1")
+    sign_in = pa.Table.from_pylist([SignIn("phone", ann, hour(5))._asdict()], schema=SIGN_INS)
+    write_parquet(sign_ins_path(workspace) / "date=2026-03-01" / "sign_ins.parquet", sign_in)
+    assert write_links(workspace, 3) == 1
+
+    def says(granted: bool, at: float) -> int:
+        return change_link(
+            workspace, " K-1", granted=granted, reason="asked", at=hour(at), people_per_device=3
+        )
+
+    assert [says(False, 6), says(True, 7), says(False, 8)] == [0, 1, 0]
+    with workspace.lock(), pytest.raises(WorkspaceError, match="another run"):
+        says(True, 9)

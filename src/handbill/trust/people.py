@@ -17,6 +17,7 @@ from sqlalchemy import Engine, insert, make_url, select
 from handbill.engine import connect
 from handbill.errors import WorkspaceError
 from handbill.state import link_consents, open_state
+from handbill.trust.identity import open_key, pseudonym
 from handbill.trust.reading import BEGINNING, END, LINKS, TIME, links_path
 from handbill.workspace import Workspace, write_parquet
 
@@ -118,6 +119,39 @@ def decide_link(engine: Engine, person: str, *, granted: bool, reason: str, at: 
     }  # fmt: skip
     with engine.begin() as connection:
         connection.execute(insert(link_consents).values(row))
+
+
+def change_link(
+    workspace: Workspace,
+    customer: str,
+    *,
+    granted: bool,
+    reason: str,
+    at: datetime,
+    people_per_device: int,
+) -> int:
+    """Record a customer's decision and let it hold at once.
+
+    Args:
+        workspace: The shop; nobody else may be writing to it.
+        customer: The shop's own id.
+        granted: False withdraws.
+        reason: Where it was said, for the record.
+        at: When it was said.
+        people_per_device: See `links`.
+
+    Returns:
+        Devices that have an owner at some time, now.
+
+    Raises:
+        WorkspaceError: A run is writing to the workspace, or `at` has no zone.
+    """
+    with workspace.lock():
+        engine = open_state(workspace.state_url)
+        person = pseudonym(open_key(workspace.keys), "customer", customer.strip())
+        decide_link(engine, person, granted=granted, reason=reason, at=at)
+        engine.dispose()
+        return write_links(workspace, people_per_device)
 
 
 def read_consents(url: str) -> pa.Table:
