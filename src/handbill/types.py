@@ -53,11 +53,20 @@ def fill(template: str, values: Mapping[str, str]) -> str:
         if name not in values:
             known = ", ".join(sorted(values)) or "none"
             raise PolicyError(f"no fact fills {{{name}}} in the ad; facts there are: {known}")
-        value = values[name]
-        opens = _OPENS_SENTENCE.search(template[: slot.start()]) is not None
-        return value[:1].upper() + value[1:] if opens and value == value.lower() else value
+        return as_written(values[name], template[: slot.start()])
 
     return SLOT.sub(value_of, template)
+
+
+def as_written(value: str, before: str) -> str:
+    """A fact's value as it stands after some text: small letters get a capital where they open.
+
+    Example:
+        >>> as_written("frozen pizza", ""), as_written("frozen pizza", "bring ")
+        ('Frozen pizza', 'frozen pizza')
+    """
+    opens = _OPENS_SENTENCE.search(before) is not None
+    return value[:1].upper() + value[1:] if opens and value == value.lower() else value
 
 
 def creative_digest(headline: str, body: str, call_to_action: str, slots: Mapping[str, str]) -> str:

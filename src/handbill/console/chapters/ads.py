@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handbill.console.reading import Reader
-from handbill.types import LANGUAGES, SLOT, Text
+from handbill.types import LANGUAGES, SLOT, Text, as_written
 
 SHOWN_PAIRS = 6
 SHOWN_REJECTED = 6
@@ -177,7 +177,8 @@ def spans(template: str, slots: Mapping[str, Any]) -> tuple[Span, ...]:
             continue
         if match.start() > last:
             parts.append(Span(text=template[last : match.start()]))
-        parts.append(Span(text=str(fact["value"]), source=str(fact.get("source", ""))))
+        value = as_written(str(fact["value"]), template[: match.start()])
+        parts.append(Span(text=value, source=str(fact.get("source", ""))))
         last = match.end()
     if last < len(template):
         parts.append(Span(text=template[last:]))
