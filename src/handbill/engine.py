@@ -1,12 +1,21 @@
-"""One Ibis connection: DuckDB here, so that the same expressions can run on another engine."""
+"""One Ibis connection: DuckDB here, so that the same expressions can run on Spark there."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import ibis
+import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
-from handbill.errors import SourceError
+from handbill.errors import ConfigError, SourceError
+
+if TYPE_CHECKING:
+    from ibis.backends.pyspark import Backend as Spark
+
+    Engine = Backend | Spark
+
+DUCKDB = "duckdb"
 
 
 def connect(*, memory_gb: float = 4.0, threads: int | None = None) -> Backend:
@@ -32,11 +41,61 @@ def connect(*, memory_gb: float = 4.0, threads: int | None = None) -> Backend:
     return backend
 
 
-def read_parquet(backend: Backend, path: Path, *, dated: bool = False) -> "ibis.Table":
+def connect_spark(master: str, *, memory_gb: float = 4.0, partitions: int = 64) -> "Spark":
+    """Open a Spark session through Ibis, with DuckDB's notion of time.
+
+    Args:
+        master: `spark://host:port`, `yarn`, `k8s://...`, or `local[n]` for n cores of this machine.
+        memory_gb: Of the driver, and of each executor.
+        partitions: That a shuffle makes; about three for each core of the cluster.
+
+    Raises:
+        ConfigError: pyspark or Java is missing, or the master does not answer.
+    """
+    try:
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise ConfigError(
+            f"engine {master!r} needs pyspark; install it with: pip install 'handbill[spark]'"
+        ) from error
+    local = master.startswith("local")
+    settings = {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.shuffle.partitions": str(2 if local else partitions),
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.driver.memory": f"{round(memory_gb * 1024)}m",
+        "spark.executor.memory": f"{round(memory_gb * 1024)}m",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    if local:  # nothing listens on the network
+        settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    builder = SparkSession.builder.appName("handbill").master(master)
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    try:
+        session = builder.getOrCreate()
+    except (PySparkException, OSError) as error:
+        raise ConfigError(
+            f"Spark does not start at {master!r}: {str(error).splitlines()[0]}; it needs Java 17 "
+            "or later and a master that can be reached"
+        ) from error
+    session.sparkContext.setLogLevel("ERROR")
+    return ibis.pyspark.connect(session)
+
+
+def open_engine(engine: str) -> "Engine":
+    """Open the engine of a setting: `duckdb`, or one of Spark's masters."""
+    return connect() if engine == DUCKDB else connect_spark(engine)
+
+
+def read_parquet(backend: "Engine", path: Path, *, dated: bool = False) -> "ibis.Table":
     """A Parquet file, or a folder of them, as an Ibis table.
 
     Args:
-        backend: From `connect`.
+        backend: From `connect` or `connect_spark`.
         path: A file or a folder; of a folder every `*.parquet` below it is read.
         dated: Whether the folder is hive-partitioned (`date=...`), so that filters prune.
 
@@ -46,10 +105,27 @@ def read_parquet(backend: Backend, path: Path, *, dated: bool = False) -> "ibis.
     Raises:
         SourceError: Nothing to read there, or it is not Parquet.
     """
-    pattern = path / "**" / "*.parquet" if path.is_dir() else path
     if not path.exists() or (path.is_dir() and next(path.rglob("*.parquet"), None) is None):
         raise SourceError(f"no Parquet at {path}; run the stage that writes it: handbill run DIR")
+    if not isinstance(backend, Backend):
+        return backend.read_parquet(str(path))
+    pattern = path / "**" / "*.parquet" if path.is_dir() else path
     try:
         return backend.read_parquet(str(pattern), hive_partitioning=dated)
     except duckdb.Error as error:
         raise SourceError(f"cannot read {path} as Parquet: {str(error).splitlines()[0]}") from error
+
+
+def keep(backend: "Engine", name: str, table: "ibis.Table") -> "ibis.Table":
+    """Compute a table once for many readers, in DuckDB's memory or that of Spark's executors."""
+    if isinstance(backend, Backend):
+        return backend.create_table(name, table)
+    backend._session.sql(backend.compile(table)).cache().createOrReplaceTempView(name)
+    return backend.table(name)
+
+
+def collect(backend: "Engine", table: "ibis.Table") -> pa.Table:
+    """A table's rows; of Spark they come as Arrow, without pandas in between."""
+    if isinstance(backend, Backend):
+        return table.to_pyarrow()
+    return backend._session.sql(backend.compile(table)).toArrow()

@@ -168,7 +168,7 @@ def _visits(bought: Table, cut: int) -> Table:
     return visits.mutate(
         basket_micros=_.spend_micros_365 / _.baskets_365.nullif(0),
         gap_days=(_.last_recent - _.first_recent) / (_.baskets_365 - 1).nullif(0) / DAY,
-        trend=3.0 * _.baskets_30 / _.baskets_90.nullif(0),
+        trend=3 * _.baskets_30 / _.baskets_90.nullif(0),
     ).drop("first_recent", "last_recent")
 
 
