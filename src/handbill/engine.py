@@ -1,7 +1,7 @@
 """One Ibis connection: DuckDB here, so that the same expressions can run on Spark there."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 import duckdb
 import ibis
@@ -10,12 +10,8 @@ from ibis.backends.duckdb import Backend
 
 from handbill.errors import ConfigError, SourceError
 
-if TYPE_CHECKING:
-    from ibis.backends.pyspark import Backend as Spark
-
-    Engine = Backend | Spark
-
-DUCKDB = "duckdb"
+Engine: TypeAlias = Any
+"""An Ibis backend: DuckDB's from `connect` or Spark's from `connect_spark`."""
 
 
 def connect(*, memory_gb: float = 4.0, threads: int | None = None) -> Backend:
@@ -41,7 +37,7 @@ def connect(*, memory_gb: float = 4.0, threads: int | None = None) -> Backend:
     return backend
 
 
-def connect_spark(master: str, *, memory_gb: float = 4.0, partitions: int = 64) -> "Spark":
+def connect_spark(master: str, *, memory_gb: float = 4.0, partitions: int = 64) -> Engine:
     """Open a Spark session through Ibis, with DuckDB's notion of time.
 
     Args:
@@ -86,12 +82,7 @@ def connect_spark(master: str, *, memory_gb: float = 4.0, partitions: int = 64) 
     return ibis.pyspark.connect(session)
 
 
-def open_engine(engine: str) -> "Engine":
-    """Open the engine of a setting: `duckdb`, or one of Spark's masters."""
-    return connect() if engine == DUCKDB else connect_spark(engine)
-
-
-def read_parquet(backend: "Engine", path: Path, *, dated: bool = False) -> "ibis.Table":
+def read_parquet(backend: Engine, path: Path, *, dated: bool = False) -> "ibis.Table":
     """A Parquet file, or a folder of them, as an Ibis table.
 
     Args:
@@ -116,7 +107,7 @@ def read_parquet(backend: "Engine", path: Path, *, dated: bool = False) -> "ibis
         raise SourceError(f"cannot read {path} as Parquet: {str(error).splitlines()[0]}") from error
 
 
-def keep(backend: "Engine", name: str, table: "ibis.Table") -> "ibis.Table":
+def keep(backend: Engine, name: str, table: "ibis.Table") -> "ibis.Table":
     """Compute a table once for many readers, in DuckDB's memory or that of Spark's executors."""
     if isinstance(backend, Backend):
         return backend.create_table(name, table)
@@ -124,7 +115,7 @@ def keep(backend: "Engine", name: str, table: "ibis.Table") -> "ibis.Table":
     return backend.table(name)
 
 
-def collect(backend: "Engine", table: "ibis.Table") -> pa.Table:
+def collect(backend: Engine, table: "ibis.Table") -> pa.Table:
     """A table's rows; of Spark they come as Arrow, without pandas in between."""
     if isinstance(backend, Backend):
         return table.to_pyarrow()

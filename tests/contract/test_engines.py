@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from handbill.audience import Settings
 from handbill.audience.affinity import MEANINGS as AFFINITY
 from handbill.audience.affinity import CampaignTables, campaign_affinity, campaign_items
 from handbill.audience.copurchase import KEYS as PAIR
@@ -28,10 +26,8 @@ from handbill.audience.products import KEYS as PRODUCT
 from handbill.audience.products import product_days, product_features
 from handbill.audience.sessions import sessions
 from handbill.audience.windows import WINDOWS, advance, over
-from handbill.engine import collect, connect, connect_spark, keep, read_parquet
-from handbill.errors import ConfigError
+from handbill.engine import Engine, collect, connect, connect_spark, keep, read_parquet
 
-Engine = Any
 AS_OF = date(2026, 3, 1)
 TIME = pa.timestamp("us", tz="UTC")
 EVENTS = pa.schema(
@@ -236,14 +232,3 @@ def test_a_day_alone_gives_the_sums_and_sessions_it_has_in_the_whole(
     own = every.filter(every.started // 86400 == number)
     keys = ("person", "started")
     assert rows(duckdb, sessions(alone, AS_OF), keys) == rows(duckdb, own, keys) != []
-
-
-@pytest.mark.parametrize("engine", ["duck", "spark:/host", "local[x]", ""])
-def test_an_engine_that_there_is_not_is_refused(engine: str) -> None:
-    with pytest.raises(ConfigError, match=r"audience\.engine is"):
-        Settings(engine=engine)
-
-
-@pytest.mark.parametrize("engine", ["duckdb", "spark://host:7077", "local[2]", "local[*]", "yarn"])
-def test_an_engine_is_duckdb_or_one_of_sparks_masters(engine: str) -> None:
-    assert Settings(engine=engine).engine == engine

@@ -1,12 +1,8 @@
 """What a shop may set of the audience stage."""
 
-import re
 from dataclasses import dataclass
 
 from handbill.errors import ConfigError
-
-ENGINE = re.compile(r"duckdb|spark://\S+|local(\[(\d+|\*)\])?|yarn|k8s://\S+")
-"""Engines that there are; Spark's are its masters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +17,6 @@ class Settings:
             and offer interests as of that day. 1 to 366.
         departments: The largest departments by sales get a share column each. 0 to 50.
         seed: Seed of the clustering and its bootstrap.
-        engine: What computes the features: `duckdb`, or one of Spark's masters
-            (`spark://host:7077`, `local[2]`).
 
     Raises:
         ConfigError: A value is out of its bounds.
@@ -33,7 +27,6 @@ class Settings:
     horizon_days: int = 28
     departments: int = 12
     seed: int = 0
-    engine: str = "duckdb"
 
     def __post_init__(self) -> None:
         _bounded("min_segment", self.min_segment, 2, 100_000)
@@ -41,11 +34,6 @@ class Settings:
         _bounded("horizon_days", self.horizon_days, 1, 366)
         _bounded("departments", self.departments, 0, 50)
         _bounded("seed", self.seed, 0, 2**32 - 1)
-        if not ENGINE.fullmatch(self.engine):
-            raise ConfigError(
-                f"audience.engine is {self.engine!r}; it must be 'duckdb' or one of Spark's "
-                "masters, such as 'spark://host:7077' or 'local[2]'"
-            )
 
 
 def _bounded(name: str, value: object, low: int, high: int) -> None:
