@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handbill.placement.calibration import Calibration
+from handbill.placement.interest import Interest
 from handbill.placement.pairs import Campaign
 from handbill.placement.plan import SCHEMA, Chances, horizon, make_plan
 from handbill.placement.positions import Position
@@ -42,9 +43,7 @@ def chances(people: int, seed: int, *, equal: bool = False, creatives: bool = Tr
             "hour": rng.integers(8, 21, people).astype(np.int32),
         }
     )
-    pairs = about.merge(pd.DataFrame({"campaign_id": ["x", "y", "z"]}), how="cross")
-    pairs["score"] = -1.0 if equal else rng.normal(-2, 1, len(pairs))
-    pairs["probability"] = 1 / (1 + np.exp(-pairs["score"]))
+    score = np.full((people, 3), -1.0) if equal else rng.normal(-2, 1, (people, 3))
     offers = {name: [f"{name}-{rank}" for rank in range(3)] for name in "xyz"}
     approved = {
         "x-0": {"all": ("c1", "c2"), "a": ("c3",)}, "x-1": {"all": ("c4",)}, "x-2": {"b": ("c5",)},
@@ -55,8 +54,12 @@ def chances(people: int, seed: int, *, equal: bool = False, creatives: bool = Tr
         campaigns=campaigns,
         offers=offers,
         creatives=approved if creatives else {},
-        pairs=pairs,
-        interest=pd.Series(rng.random(len(index)), index=index),
+        people=about,
+        score=score,
+        probability=1 / (1 + np.exp(-score)),
+        interest=Interest.from_rows(*zip(*index, strict=True), rng.random(len(index)))
+        if people
+        else Interest.from_rows([], [], []),
         attention=(1.0, 0.5, 0.5, 0.5, 0.5),
         calibration=Calibration(),
         response_model=None,
@@ -73,14 +76,18 @@ def chances(people: int, seed: int, *, equal: bool = False, creatives: bool = Tr
     exploration=st.sampled_from([0.0, 0.05, 0.3, 1.0]),
     slots=st.integers(1, 5),
     equal=st.booleans(),
+    daily=st.integers(0, 3),
+    fairness=st.sampled_from([0.0, 0.8, 1.0]),
+    stock=st.sampled_from([0.0, 0.5, 3.0]),
 )
 def test_every_plan_keeps_budget_cap_and_propensities(
     people: int, seed: int, budget: int, cost: float, cap: int, exploration: float, slots: int,
-    equal: bool,
+    equal: bool, daily: int, fairness: float, stock: float,
 ) -> None:  # fmt: skip
     chosen = Settings(
         budget=float(budget), cost_per_message=cost, margin_per_redemption=9, frequency_cap=cap,
-        exploration=exploration, slots=slots, seed=seed,
+        exploration=exploration, slots=slots, seed=seed, daily_budget=daily * cost,
+        fairness=fairness, stock_per_campaign=stock,
     )  # fmt: skip
     given_ = chances(people, seed, equal=equal)
     plan = make_plan(given_, SHOP, chosen)
@@ -88,9 +95,10 @@ def test_every_plan_keeps_budget_cap_and_propensities(
     rows = plan.table.to_pandas()
     assert rows["cost_micros"].sum() == plan.summary["spend_micros"] <= chosen.budget_micros
     assert (rows[rows["slot"] > 0]["cost_micros"] == 0).all()
-    assert set(rows["person"]) <= set(given_.pairs["person"])
+    assert set(rows["person"]) <= set(given_.people["person"])
     _keeps_cap(rows, cap)
     _keeps_windows(rows, given_)
+    _keeps_bounds(rows, given_, chosen)
     _keeps_propensities(rows, given_)
     assert make_plan(given_, SHOP, chosen).table.equals(plan.table)
 
@@ -103,6 +111,22 @@ def _keeps_cap(rows: pd.DataFrame, cap: int) -> None:
     for days in sent.values():
         for day in days:
             assert sum(day <= one < day + timedelta(days=7) for one in days) <= cap
+
+
+def _keeps_bounds(rows: pd.DataFrame, given_: Chances, chosen: Settings) -> None:
+    lead = rows[rows["slot"] == 0]
+    days = lead["send_at"].dt.tz_convert(SHOP.timezone).dt.date
+    if chosen.daily_messages is not None:
+        assert days.value_counts().max() <= chosen.daily_messages or lead.empty
+    if chosen.stock_per_campaign:
+        expected = lead.groupby("campaign_id")["probability"].sum()
+        assert (expected <= chosen.stock_per_campaign + 1e-9).all()
+    merit = lead[~lead["explored"]]
+    shares = given_.people["segment_id"].value_counts(normalize=True)
+    if chosen.fairness and len(merit):
+        for segment, share in shares.items():
+            got = (merit["segment_id"] == segment).sum()
+            assert got >= np.floor(chosen.fairness * share * len(merit) + 1e-9)
 
 
 def _keeps_windows(rows: pd.DataFrame, given_: Chances) -> None:
@@ -169,10 +193,11 @@ def test_variants_are_drawn_evenly_and_liked_offers_lead() -> None:
     assert set(shown) == {"c6", "c7"}
     assert abs(shown["c6"] - shown["c7"]) < 4 * np.sqrt(sum(shown.values()))
     lead = rows[(rows["campaign_id"] == "z") & (rows["slot"] == 0)]
-    liked = given_.interest.reindex(
-        pd.MultiIndex.from_arrays([lead["person"], lead["offer_id"]]), fill_value=0.0
-    )
-    assert liked.mean() > 0.45  # of the two offers one is liked by 0.5 on average, the other by 0
+    scores = given_.interest.of(given_.people["person"], ["z-1", "z-2"])
+    place = (lead["person"].str[1:].astype(int), (lead["offer_id"] == "z-2").astype(int))
+    assert (
+        scores[place].mean() > 0.45
+    )  # of the two offers one is liked by 0.5 on average, the other by 0
 
 
 def test_the_horizon_is_half_open() -> None:

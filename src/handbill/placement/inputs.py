@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 import duckdb
-import numpy as np
 import pandas as pd
 
 from handbill.errors import SourceError
 from handbill.placement.habit import recency_frequency_spend
+from handbill.placement.interest import Interest
 from handbill.placement.messages import EVERYONE
 from handbill.placement.pairs import Campaign, mailed_pairs, quoted, with_features
 from handbill.placement.settings import Settings
@@ -101,14 +101,12 @@ def read_creatives(
     return found
 
 
-def read_interest(workspace: Workspace, con: duckdb.DuckDBPyConnection) -> "pd.Series[float]":
+def read_interest(workspace: Workspace, con: duckdb.DuckDBPyConnection) -> Interest:
     """Score by person and offer; a pair without evidence is absent."""
     path = workspace.tables / "offer_interest.parquet"
-    keys = ["person", "offer_id"]
     if not path.is_file():
-        empty = pd.MultiIndex.from_arrays([[], []], names=keys)
-        return pd.Series(np.zeros(0), index=empty)
+        return Interest.from_rows([], [], [])
     rows: pd.DataFrame = con.execute(
         f"SELECT person, offer_id, score FROM {quoted(path)} ORDER BY ALL"
     ).df()
-    return rows.set_index(keys)["score"]
+    return Interest.from_rows(rows["person"], rows["offer_id"], rows["score"])

@@ -1,16 +1,15 @@
 """The plan's rows: which creative stands in which slot of whose message."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from handbill.placement.interest import Interest
 from handbill.placement.pairs import Floats
 from handbill.placement.settings import Settings
-from handbill.placement.slate import Slates, fill_slots
+from handbill.placement.slate import Ints, Slates, fill_slots
 
 EVERYONE = "all"
 """Segment of creatives that are written for nobody in particular."""
@@ -18,26 +17,21 @@ EVERYONE = "all"
 Creatives = Mapping[str, Mapping[str, tuple[str, ...]]]
 """Offer -> segment -> ids of its approved creatives, sorted."""
 
+CELLS = 4_000_000
+"""Probabilities that are held at once: messages x slots x offers."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """One message before its slots are filled.
-
-    Attributes:
-        id: Of the message.
-        person: Who.
-        segment_id: Their segment.
-        campaign_id: What for.
-        propensity: Probability with which the pair was selected.
-        value: Expected value in micros.
-    """
-
-    id: str
-    person: str
-    segment_id: str
-    campaign_id: str
-    propensity: float
-    value: float
+ROWS = pa.schema(
+    [
+        ("message", pa.int64()),
+        ("offer_id", pa.string()),
+        ("creative_id", pa.string()),
+        ("slot", pa.int32()),
+        ("value", pa.float64()),
+        ("candidates", pa.list_(pa.string())),
+        ("propensities", pa.list_(pa.float64())),
+        ("propensity", pa.float64()),
+    ]
+)
 
 
 def variants(creatives: Creatives, offer_id: str, segment_id: str) -> tuple[str, ...]:
@@ -47,14 +41,14 @@ def variants(creatives: Creatives, offer_id: str, segment_id: str) -> tuple[str,
 
 
 def fill_messages(
-    contacts: Sequence[Contact],
+    messages: pd.DataFrame,
     offers: Mapping[str, Sequence[str]],
     creatives: Creatives,
-    interest: "pd.Series[float]",
+    interest: Interest,
     attention: Sequence[float],
     settings: Settings,
     rng: np.random.Generator,
-) -> pd.DataFrame:
+) -> pa.Table:
     """Fill the slots of all messages.
 
     A slot's candidates are creatives: an offer is drawn, then one of its creatives evenly. The
@@ -62,99 +56,93 @@ def fill_messages(
     which of them brought a redemption.
 
     Args:
-        contacts: Messages, each of a campaign with an offer that has a creative.
+        messages: `person`, `segment_id`, `campaign_id`, `propensity` (of the pair's selection) and
+            `value` (expected, micros), each of a campaign with an offer that has a creative.
         offers: Campaign -> ids of its offers.
         creatives: Approved ones.
-        interest: Score by person and offer; absent is 0.
+        interest: Score by person and offer.
         attention: What a slot is worth against the lead, by slot.
         settings: Of the stage.
         rng: Draws.
 
     Returns:
-        One row per filled slot: `contact_id`, `offer_id`, `creative_id`, `slot`, `value` (float
-        micros), `candidates`, `propensities`, `propensity`.
+        One row per filled slot as `ROWS` says; `message` is the message's place in `messages`.
     """
-    rows: list[tuple[object, ...]] = []
-
-    def group(contact: Contact) -> tuple[str, str]:
-        return contact.campaign_id, contact.segment_id
-
-    for (campaign_id, segment_id), some in groupby(sorted(contacts, key=group), key=group):
-        members = list(some)
+    tables = [ROWS.empty_table()]
+    for (campaign, segment), some in messages.groupby(["campaign_id", "segment_id"], sort=True):
         choice = {
             offer: found
-            for offer in sorted(offers[campaign_id])
-            if (found := variants(creatives, offer, segment_id))
+            for offer in sorted(offers[str(campaign)])
+            if (found := variants(creatives, offer, str(segment)))
         }
-        liked = _interest(interest, [one.person for one in members], list(choice))
-        slates = fill_slots(
-            liked,
-            slots=settings.slots,
-            temperature=settings.choice_temperature,
-            max_candidates=settings.max_candidates,
-            rng=rng,
-        )
-        for rank, contact in enumerate(members):
-            rows += _rows(contact, rank, slates, choice, liked[rank], attention, rng)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        for part in _parts(some, len(choice) * settings.slots):
+            liked = interest.of(part["person"].tolist(), list(choice))
+            slates = fill_slots(
+                liked,
+                slots=settings.slots,
+                temperature=settings.choice_temperature,
+                max_candidates=settings.max_candidates,
+                rng=rng,
+            )
+            weights = _weights(slates, liked, attention)
+            tables += [
+                _slot_rows(part, slot, slates, choice, weights[:, slot], rng)
+                for slot in range(slates.chosen.shape[1])
+            ]
+    return pa.concat_tables(tables)
 
 
-COLUMNS = (
-    "contact_id",
-    "offer_id",
-    "creative_id",
-    "slot",
-    "value",
-    "candidates",
-    "propensities",
-    "propensity",
-)
+def _parts(messages: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
+    step = max(1, CELLS // max(1, width))
+    for start in range(0, len(messages), step):
+        yield messages.iloc[start : start + step]
 
 
-def _rows(
-    contact: Contact,
-    rank: int,
+def _weights(slates: Slates, liked: Floats, attention: Sequence[float]) -> Floats:
+    """(N, S) share of each slot in its message's value; 0 for those that stay empty."""
+    chosen = slates.chosen
+    scores = np.take_along_axis(liked, np.maximum(chosen, 0), axis=1)
+    weights = np.asarray(attention)[: chosen.shape[1]] * (scores + 1e-3) * (chosen >= 0)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _slot_rows(
+    messages: pd.DataFrame,
+    slot: int,
     slates: Slates,
     choice: Mapping[str, tuple[str, ...]],
-    liked: Floats,
-    attention: Sequence[float],
+    weight: Floats,
     rng: np.random.Generator,
-) -> list[tuple[object, ...]]:
-    """The rows of one message."""
-    names = list(choice)
-    filled = slates.chosen[rank][slates.chosen[rank] >= 0]
-    weights = np.array([attention[slot] for slot in range(len(filled))]) * (liked[filled] + 1e-3)
-    rows: list[tuple[object, ...]] = []
-    for slot, (offer, part) in enumerate(zip(filled, weights / weights.sum(), strict=True)):
-        candidates: list[str] = []
-        propensities: list[float] = []
-        p = slates.probabilities[rank, slot]
-        for other in np.flatnonzero(p):
-            some = choice[names[other]]
-            candidates += some
-            propensities += [float(p[other]) / len(some)] * len(some)
-        some = choice[names[offer]]
-        creative = some[int(rng.integers(len(some)))]
-        propensity = float(p[offer]) / len(some) * contact.propensity
-        rows.append(
-            (
-                contact.id,
-                names[offer],
-                creative,
-                slot,
-                contact.value * float(part),
-                candidates,
-                propensities,
-                propensity,
-            )
-        )
-    return rows
+) -> pa.Table:
+    """The rows of one slot of messages that share their candidates."""
+    counts = np.array([len(some) for some in choice.values()], dtype=np.int64)
+    first = np.cumsum(counts) - counts
+    names = pa.array([one for some in choice.values() for one in some], pa.string())
+    filled = np.flatnonzero(slates.chosen[:, slot] >= 0)
+    offer = slates.chosen[filled, slot]
+    p = slates.probabilities[filled, slot]  # (n, O)
+    row, other = np.nonzero(p)
+    ways = counts[other]
+    within = np.arange(ways.sum()) - np.repeat(np.cumsum(ways) - ways, ways)
+    sizes = np.bincount(row, ways, len(filled)).astype(np.int64)
+    pick = np.minimum((rng.random(len(filled)) * counts[offer]).astype(np.int64), counts[offer] - 1)
+    selected = messages["propensity"].to_numpy(dtype=np.float64)[filled]
+    value = messages["value"].to_numpy(dtype=np.float64)[filled]
+    return pa.table(
+        [
+            pa.array(messages.index.to_numpy(dtype=np.int64)[filled]),
+            pa.array(list(choice), pa.string()).take(pa.array(offer)),
+            names.take(pa.array(first[offer] + pick)),
+            pa.array(np.full(len(filled), slot, dtype=np.int32)),
+            pa.array(value * weight[filled]),
+            _lists(sizes, names.take(pa.array(np.repeat(first[other], ways) + within))),
+            _lists(sizes, pa.array(np.repeat(p[row, other] / ways, ways))),
+            pa.array(p[np.arange(len(filled)), offer] / counts[offer] * selected),
+        ],
+        schema=ROWS,
+    )
 
 
-def _interest(
-    interest: "pd.Series[float]", people: Sequence[str], offers: Sequence[str]
-) -> npt.NDArray[np.float64]:
-    """(N, O) scores."""
-    wanted = pd.MultiIndex.from_product([people, offers])
-    scores = interest.reindex(wanted, fill_value=0.0).to_numpy(dtype=np.float64)
-    return np.asarray(scores.reshape(len(people), len(offers)), dtype=np.float64)
+def _lists(sizes: Ints, values: pa.Array) -> pa.Array:
+    ends = np.append(0, np.cumsum(sizes)).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), values)

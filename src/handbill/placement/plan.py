@@ -10,19 +10,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from handbill.errors import PlanError
 from handbill.placement import words
+from handbill.placement.allocate import Field, Limits
 from handbill.placement.calibration import Calibration
-from handbill.placement.choose import Chosen, Limits, choose
-from handbill.placement.messages import EVERYONE, Contact, Creatives, fill_messages, variants
-from handbill.placement.pairs import Campaign
+from handbill.placement.changes import Earlier, same_result
+from handbill.placement.choose import Chosen, choose
+from handbill.placement.interest import Interest
+from handbill.placement.messages import Creatives, fill_messages, variants
+from handbill.placement.pairs import Campaign, Floats
 from handbill.placement.promise import expected_redemptions
 from handbill.placement.schedule import Calendar
 from handbill.placement.settings import Settings
-from handbill.types import Interval, ShopProfile, Text
+from handbill.placement.summary import Made, summarise
+from handbill.types import MICROS, Interval, ShopProfile, Text
 
-POLICY = "placement-1"
+POLICY = "placement-2"
 """Version of the rule that chooses; a change in how propensities come about changes it."""
 
 SCHEMA = pa.schema(
@@ -53,11 +58,12 @@ class Chances:
     """All that could be planned.
 
     Attributes:
-        campaigns: That begin within the horizon, with an approved creative or without.
+        campaigns: C of them, that begin within the horizon, with an approved creative or without.
         offers: Campaign -> ids of its offers.
         creatives: Approved ones by offer and segment.
-        pairs: `person`, `campaign_id`, `segment_id`, `score` (log-odds before calibration),
-            `probability`, `weekday`, `hour`: one row per person and campaign.
+        people: `person`, `segment_id`, `weekday`, `hour`: P rows, each person once.
+        score: (P, C) log-odds before calibration.
+        probability: (P, C) of a redemption in the campaign, calibrated.
         interest: Score by person and offer.
         attention: What each slot is worth against the lead.
         calibration: Of the probabilities.
@@ -67,8 +73,10 @@ class Chances:
     campaigns: tuple[Campaign, ...]
     offers: Mapping[str, Sequence[str]]
     creatives: Creatives
-    pairs: pd.DataFrame
-    interest: "pd.Series[float]"
+    people: pd.DataFrame
+    score: Floats
+    probability: Floats
+    interest: Interest
     attention: tuple[float, ...]
     calibration: Calibration
     response_model: str | None
@@ -93,68 +101,49 @@ class Plan:
     notes: tuple[Text, ...]
 
 
-def make_plan(chances: Chances, shop: ShopProfile, settings: Settings) -> Plan:
+def make_plan(
+    chances: Chances, shop: ShopProfile, settings: Settings, earlier: Sequence[Earlier] = ()
+) -> Plan:
     """Make the plan of a day.
 
     Args:
         chances: What could be planned.
         shop: Its day, zone and currency.
         settings: Budget, caps and assumptions, for which `check` holds.
+        earlier: Plans that were made before, the newest first.
 
     Returns:
         The plan; an empty one says why.
     """
     rng = np.random.default_rng(settings.seed)
-    pairs = sendable(chances)
-    margin = float(settings.margin_micros)
-    value = pairs["probability"].to_numpy(dtype=np.float64) * margin
     moment = datetime.combine(shop.as_of, datetime.min.time(), tzinfo=UTC)
     calendar = Calendar(chances.campaigns, moment, shop.timezone)
-    ids, weekdays, hours = (pairs[name].tolist() for name in ("campaign_id", "weekday", "hour"))
-
-    def options(pair: int) -> Sequence[date]:
-        return calendar.options(ids[pair], weekdays[pair], hours[pair])
-
-    chosen = choose(
-        pd.factorize(pairs["person"])[0].astype(np.int64),
-        value,
-        options,
-        Limits(
-            messages=settings.budget_micros // settings.cost_micros,
-            cost=float(settings.cost_micros),
-            cap=settings.frequency_cap,
-            exploration=settings.exploration,
-        ),
-        rng,
-    )
-    kept = pairs.iloc[chosen.pairs].reset_index(drop=True)
-    kept["value"] = value[chosen.pairs]
-    kept["propensity"] = chosen.propensity
-    kept["explored"] = chosen.explored
-    kept["send_at"] = [
-        calendar.moment(day, hour) for day, hour in zip(chosen.days, kept["hour"], strict=True)
-    ]
-    kept["contact_id"] = [
-        contact_id(shop.as_of, person, campaign)
-        for person, campaign in zip(kept["person"], kept["campaign_id"], strict=True)
-    ]
+    field = _field(chances, calendar, float(settings.margin_micros))
+    wanted = same_result(earlier) if settings.spend_less else None
+    limits = _limits(settings, len(chances.campaigns), wanted)
+    chosen = choose(field, limits, rng)
+    kept = _kept(chances, field, chosen, calendar, shop)
     rows = _rows(kept, chances, settings, rng)
     plan_id = digest(rows, shop, settings, chances.response_model)
-    table = _table(rows, plan_id)
+    table = rows.add_column(0, "plan_id", pa.array([plan_id] * len(rows), pa.string()))
     redemptions = expected_redemptions(
-        kept["score"].to_numpy(dtype=np.float64),
-        pd.factorize(kept["campaign_id"])[0].astype(np.int64),
+        chances.score[chosen.person, chosen.campaign],
+        chosen.campaign,
         chances.calibration,
         rng,
     )
-    why = words.why_empty(chances, pairs, settings) if kept.empty else None
-    summary = _summary(plan_id, kept, chosen, redemptions, chances, shop, settings, why)
+    served = bool(field.sendable.any())
+    why = words.why_empty(chances, settings, served=served) if kept.empty else None
+    notes = [] if why is None else [why]
+    if settings.spend_less:
+        notes.append(words.spent_less(wanted, chosen.reached))
+    made = Made(id=plan_id, policy=POLICY, kept=kept, chosen=chosen, redemptions=redemptions)
     return Plan(
         id=plan_id,
-        table=table,
-        summary=summary,
+        table=table.cast(SCHEMA),
+        summary=summarise(made, chances, shop, settings, calendar.first, earlier, why),
         redemptions=redemptions,
-        notes=() if why is None else (why,),
+        notes=tuple(notes),
     )
 
 
@@ -166,12 +155,14 @@ def check(settings: Settings) -> None:
     """
     if settings.budget_micros == 0:
         return
-    if settings.budget_micros < settings.cost_micros:
-        raise PlanError(
-            f"placement.budget = {settings.budget:g} does not pay for one message at "
-            f"placement.cost_per_message = {settings.cost_per_message:g}; raise the one, lower the "
-            "other, or set the budget to 0 for no plan"
-        )
+    for name, value in (("budget", settings.budget), ("daily_budget", settings.daily_budget)):
+        if 0 < round(value * MICROS) < settings.cost_micros:
+            raise PlanError(
+                f"placement.{name} = {value:g} does not pay for one message at "
+                f"placement.cost_per_message = {settings.cost_per_message:g}; raise the one, lower "
+                f"the other, or set the {name} to 0 for "
+                + ("no plan" if name == "budget" else "no bound")
+            )
     if settings.frequency_cap == 0:
         raise PlanError(
             f"placement.frequency_cap = 0 lets no message out, but placement.budget = "
@@ -179,20 +170,80 @@ def check(settings: Settings) -> None:
         )
 
 
-def sendable(chances: Chances) -> pd.DataFrame:
-    """The pairs whose campaign has an offer with a creative for the person's segment, sorted."""
-    served = {
-        (campaign.id, segment)
-        for campaign in chances.campaigns
-        for segment in {EVERYONE, *chances.pairs["segment_id"].unique()}
-        if any(
-            variants(chances.creatives, offer, segment)
-            for offer in chances.offers.get(campaign.id, ())
-        )
-    }
-    keys = zip(chances.pairs["campaign_id"], chances.pairs["segment_id"], strict=True)
-    kept = chances.pairs[np.array([key in served for key in keys], dtype=np.bool_)]
-    return kept.sort_values(["person", "campaign_id"], ignore_index=True)
+def _limits(settings: Settings, campaigns: int, wanted: float | None) -> Limits:
+    stock = settings.stock_per_campaign
+    return Limits(
+        messages=settings.budget_micros // settings.cost_micros,
+        cost=float(settings.cost_micros),
+        cap=settings.frequency_cap,
+        exploration=settings.exploration,
+        daily=settings.daily_messages,
+        stock=np.full(campaigns, stock) if stock else None,
+        fairness=settings.fairness,
+        wanted=wanted,
+    )
+
+
+def _field(chances: Chances, calendar: Calendar, margin: float) -> Field:
+    """What could be sent: pairs whose campaign has an offer with a creative for the segment."""
+    people = chances.people
+    segment, segments = pd.factorize(people["segment_id"], sort=True)
+    served = np.array(
+        [
+            [
+                any(
+                    variants(chances.creatives, offer, name)
+                    for offer in chances.offers.get(campaign.id, ())
+                )
+                for campaign in chances.campaigns
+            ]
+            for name in segments
+        ],
+        dtype=np.bool_,
+    ).reshape(len(segments), len(chances.campaigns))
+    habit = people["weekday"].to_numpy(dtype=np.int64) * 24
+    habit = habit + people["hour"].to_numpy(dtype=np.int64)
+    options = calendar.grid(habit)
+    can = served[segment] & (options[:, :, 0] >= 0)[habit]
+    return Field(
+        value=np.where(can, chances.probability * margin, -np.inf),
+        probability=chances.probability,
+        habit=habit,
+        segment=segment.astype(np.int64),
+        options=options,
+        days=int(options.max(initial=0)) + 1,
+    )
+
+
+def _kept(
+    chances: Chances, field: Field, chosen: Chosen, calendar: Calendar, shop: ShopProfile
+) -> pd.DataFrame:
+    """One row per message."""
+    people = chances.people[["person", "segment_id", "hour"]]
+    kept = people.iloc[chosen.person].reset_index(drop=True)
+    names = pd.Series([one.id for one in chances.campaigns], dtype="str")
+    kept["campaign_id"] = names.iloc[chosen.campaign].to_numpy()
+    kept["probability"] = chances.probability[chosen.person, chosen.campaign]
+    kept["value"] = field.value[chosen.person, chosen.campaign]
+    kept["propensity"] = chosen.propensity
+    kept["explored"] = chosen.explored
+    kept["send_at"] = pd.Series(
+        [
+            calendar.moment(calendar.first + timedelta(days=day), hour)
+            for day, hour in zip(chosen.day.tolist(), kept["hour"].tolist(), strict=True)
+        ],
+        dtype="datetime64[us, UTC]",
+    )
+    kept["contact_id"] = pd.Series(
+        [
+            contact_id(shop.as_of, person, campaign)
+            for person, campaign in zip(
+                kept["person"].tolist(), kept["campaign_id"].tolist(), strict=True
+            )
+        ],
+        dtype="str",
+    )
+    return kept
 
 
 def contact_id(as_of: date, person: str, campaign: str) -> str:
@@ -202,30 +253,24 @@ def contact_id(as_of: date, person: str, campaign: str) -> str:
 
 
 def digest(
-    rows: pd.DataFrame, shop: ShopProfile, settings: Settings, response_model: str | None
+    rows: pa.Table, shop: ShopProfile, settings: Settings, response_model: str | None
 ) -> str:
     """The plan's id: a hash of all it says and of what it was made under."""
     made_under = [str(shop.as_of), asdict(settings), response_model, POLICY]
-    content = json.dumps(made_under, sort_keys=True) + rows.to_json(
-        orient="records", date_format="iso", date_unit="us", double_precision=12
-    )
-    return "plan_" + hashlib.sha256(content.encode()).hexdigest()[:24]
+    content = hashlib.sha256(json.dumps(made_under, sort_keys=True).encode())
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows.combine_chunks())
+    content.update(sink.getvalue())
+    return "plan_" + content.hexdigest()[:24]
 
 
 def _rows(
     kept: pd.DataFrame, chances: Chances, settings: Settings, rng: np.random.Generator
-) -> pd.DataFrame:
-    """One row per filled slot, in the order in which messages go out."""
-    fields = ("contact_id", "person", "segment_id", "campaign_id", "propensity", "value")
-    contacts = [
-        Contact(id=id_, person=person, segment_id=segment, campaign_id=campaign,
-                propensity=propensity, value=value)
-        for id_, person, segment, campaign, propensity, value in zip(
-            *(kept[name].tolist() for name in fields), strict=True
-        )
-    ]  # fmt: skip
+) -> pa.Table:
+    """One row per filled slot, in the order in which messages go out; all columns but `plan_id`."""
     rows = fill_messages(
-        contacts,
+        kept,
         chances.offers,
         chances.creatives,
         chances.interest,
@@ -233,84 +278,27 @@ def _rows(
         settings,
         rng,
     )
-    about = kept[
-        ["contact_id", "person", "segment_id", "campaign_id", "send_at", "probability", "explored"]
-    ]
-    rows = rows.astype({"contact_id": about["contact_id"].dtype})  # an empty one is untyped
-    rows = rows.merge(about, on="contact_id", how="left", validate="m:1")
-    rows["expected_value_micros"] = rows["value"].round().astype("int64")
-    rows["cost_micros"] = np.where(rows["slot"] == 0, settings.cost_micros, 0)
-    rows["policy"] = POLICY
-    return rows.sort_values(["send_at", "contact_id", "slot"], ignore_index=True).drop(
-        columns="value"
-    )
-
-
-def _table(rows: pd.DataFrame, plan_id: str) -> pa.Table:
-    if rows.empty:
-        return SCHEMA.empty_table()
-    return pa.Table.from_pandas(
-        rows.assign(plan_id=plan_id)[SCHEMA.names], schema=SCHEMA, preserve_index=False
-    )
-
-
-def _summary(
-    plan_id: str,
-    kept: pd.DataFrame,
-    chosen: Chosen,
-    redemptions: Interval,
-    chances: Chances,
-    shop: ShopProfile,
-    settings: Settings,
-    why: Text | None,
-) -> dict[str, Any]:
-    margin = settings.margin_micros
-    messages = len(kept)
-    return {
-        "plan_id": plan_id,
-        "as_of": str(shop.as_of),
-        "policy": POLICY,
-        "response_model": chances.response_model,
-        "currency": shop.currency,
-        "why": None if why is None else asdict(why),
-        "budget_micros": settings.budget_micros,
-        "cost_per_message_micros": settings.cost_micros,
-        "spend_micros": messages * settings.cost_micros,
-        "frequency_cap": settings.frequency_cap,
-        "horizon_days": settings.horizon_days,
-        "messages": messages,
-        "people": int(kept["person"].nunique()),
-        "explored": int(chosen.explored.sum()),
-        "expected": {
-            "redemptions": asdict(redemptions),
-            "value_micros": {
-                "estimate": round(redemptions.estimate * margin),
-                "low": round(redemptions.low * margin),
-                "high": round(redemptions.high * margin),
-                "level": redemptions.level,
-            },
-        },
-        "binds": [asdict(text) for text in words.what_binds(chosen, chances, messages, settings)],
-        "budget_price": round(chosen.next_value / settings.cost_micros, 4),
-        "campaigns": _counts(kept, "campaign_id", settings),
-        "segments": _counts(kept, "segment_id", settings),
-        "assumptions": [
-            asdict(text) for text in words.assumptions(chances.attention, shop, settings)
-        ],
+    names = ["contact_id", "person", "segment_id", "campaign_id", "send_at", "probability"]
+    about = pa.Table.from_pandas(
+        kept[[*names, "explored"]],
+        schema=pa.schema([SCHEMA.field(name) for name in (*names, "explored")]),
+        preserve_index=False,
+    ).take(rows["message"])
+    value = np.round(rows["value"].to_numpy()).astype(np.int64)
+    cost = np.where(rows["slot"].to_numpy() == 0, settings.cost_micros, 0)
+    made = {
+        **dict(zip(rows.column_names, rows.columns, strict=True)),
+        **dict(zip(about.column_names, about.columns, strict=True)),
+        "expected_value_micros": pa.array(value, pa.int64()),
+        "cost_micros": pa.array(cost, pa.int64()),
+        "policy": pa.array([POLICY] * len(rows), pa.string()),
     }
-
-
-def _counts(kept: pd.DataFrame, key: str, settings: Settings) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": str(name),
-            "people": int(some["person"].nunique()),
-            "messages": len(some),
-            "expected": round(float(some["probability"].sum()), 3),
-            "spend_micros": len(some) * settings.cost_micros,
-        }
-        for name, some in kept.groupby(key, sort=True)
-    ]
+    wanted = pa.schema([one for one in SCHEMA if one.name != "plan_id"])
+    table = pa.table({name: made[name] for name in wanted.names}, schema=wanted)
+    order = pc.sort_indices(
+        table, [("send_at", "ascending"), ("contact_id", "ascending"), ("slot", "ascending")]
+    )
+    return table.take(order).combine_chunks()
 
 
 def horizon(campaigns: Sequence[Campaign], as_of: date, days: int) -> tuple[Campaign, ...]:

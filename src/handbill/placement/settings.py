@@ -13,6 +13,9 @@ class Settings:
 
     Attributes:
         budget: What the plan may spend in all.
+        daily_budget: What the messages of one day may cost; 0 for no bound but the budget.
+        spend_less: Spend only what it takes to expect as many redemptions as the last plan that
+            was made without this.
         cost_per_message: What one message costs.
         margin_per_redemption: What the shop earns when a message leads to a redemption. An
             assumption of the merchant's; nothing in the log says it.
@@ -23,6 +26,10 @@ class Settings:
         choice_temperature: How freely slots are filled: near 0 the best-liked offers nearly always
             win; larger, the choice is more even and teaches more.
         exploration: Least share of messages whose people are drawn at random.
+        fairness: A segment's least share of the messages that are not drawn at random, over its
+            share of the people who could get one: 0 for no bound, 1 for the same share.
+        stock_per_campaign: Most redemptions to be expected of one campaign, as far as its goods
+            last; 0 for no bound.
         quiet_from: Hour of the shop's clock from which nothing is sent.
         quiet_to: Hour from which messages are sent again; equal to `quiet_from` for no quiet hours.
         min_campaigns: Ended campaigns below which no response model is fit.
@@ -40,6 +47,8 @@ class Settings:
     """
 
     budget: float = 400.0
+    daily_budget: float = 0.0
+    spend_less: bool = False
     cost_per_message: float = 0.5
     margin_per_redemption: float = 8.0
     horizon_days: int = 28
@@ -48,6 +57,8 @@ class Settings:
     max_candidates: int = 12
     choice_temperature: float = 0.1
     exploration: float = 0.05
+    fairness: float = 0.0
+    stock_per_campaign: float = 0.0
     quiet_from: int = 21
     quiet_to: int = 8
     min_campaigns: int = 3
@@ -61,10 +72,15 @@ class Settings:
 
     def __post_init__(self) -> None:
         _number("budget", self.budget, 0, 1e9)
+        _number("daily_budget", self.daily_budget, 0, 1e9)
+        if not isinstance(self.spend_less, bool):
+            raise ConfigError(f"placement.spend_less is {self.spend_less!r}; it must be a bool")
         _number("cost_per_message", self.cost_per_message, 1 / MICROS, 1e6)
         _number("margin_per_redemption", self.margin_per_redemption, 0, 1e6)
         _number("choice_temperature", self.choice_temperature, 0.01, 10)
         _number("exploration", self.exploration, 0, 1)
+        _number("fairness", self.fairness, 0, 1)
+        _number("stock_per_campaign", self.stock_per_campaign, 0, 1e9)
         _number("prior_rate", self.prior_rate, 0, 0.5)
         _whole("horizon_days", self.horizon_days, 1, 366)
         _whole("frequency_cap", self.frequency_cap, 0, 100)
@@ -84,6 +100,11 @@ class Settings:
     def budget_micros(self) -> int:
         """`budget` in micros."""
         return round(self.budget * MICROS)
+
+    @property
+    def daily_messages(self) -> int | None:
+        """Messages that a day's budget pays for; None without one."""
+        return round(self.daily_budget * MICROS) // self.cost_micros if self.daily_budget else None
 
     @property
     def cost_micros(self) -> int:

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from scipy.special import logit
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 
 from handbill.engine import connect
 from handbill.errors import SourceError
 from handbill.placement import words
 from handbill.placement.calibration import Calibration
+from handbill.placement.changes import Earlier
 from handbill.placement.inputs import (
     prior,
     read_creatives,
@@ -27,7 +28,7 @@ from handbill.placement.inputs import (
     read_people,
 )
 from handbill.placement.pairs import Campaign, read_campaigns, view_events, with_features
-from handbill.placement.plan import Chances, Plan, check, horizon, make_plan
+from handbill.placement.plan import Chances, check, horizon, make_plan
 from handbill.placement.positions import Position, measure_positions
 from handbill.placement.response import ResponseModel, save
 from handbill.placement.send_time import send_times
@@ -120,7 +121,7 @@ def run(
     chances = _chances(
         workspace, shop, settings, coming, people.merge(times, on="person"), model, positions, con
     )
-    _write_plan(workspace, make_plan(chances, shop, settings), shop, settings, report)
+    _write_plan(workspace, chances, shop, settings, report)
     return StageResult(
         figures=report.figures, outputs=tuple(report.outputs), notes=tuple(report.notes)
     )
@@ -260,24 +261,27 @@ def _chances(
     con: duckdb.DuckDBPyConnection,
 ) -> Chances:
     """Everyone in every coming campaign, with a probability each."""
-    named = pd.DataFrame({"campaign_id": pd.Series([one.id for one in coming], dtype="str")})
-    pairs = people.merge(named, how="cross")
-    if model is not None and not pairs.empty:
-        keys = pairs[["person", "campaign_id"]]
-        known = with_features(workspace, keys, coming, con, as_of=shop.as_of)
-        score = known[["person", "campaign_id"]].assign(score=model.score(known))
-        pairs = pairs.merge(score, on=["person", "campaign_id"])
-        pairs["probability"] = model.calibration.probability(pairs["score"].to_numpy())
-    else:
-        habits = read_habits(con, {one.id: shop.as_of for one in coming})
-        pairs = pairs.merge(habits, on=["person", "campaign_id"], how="left")
-        pairs["probability"] = prior(pairs["score_rf"].fillna(0.0), settings)
-        pairs["score"] = logit(np.clip(pairs["probability"], 1e-9, 1 - 1e-9))
+    people = people.sort_values("person", ignore_index=True)
+    shape = (len(people), len(coming))
+    score, probability = np.zeros(shape), np.zeros(shape)
+    for place, campaign in enumerate(coming):  # one by one: a campaign's features fit in memory
+        keys = people[["person"]].assign(campaign_id=campaign.id)
+        if model is not None:
+            known = with_features(workspace, keys, [campaign], con, as_of=shop.as_of)
+            score[:, place] = model.score(known)
+            probability[:, place] = model.calibration.probability(score[:, place])
+        else:
+            habits = read_habits(con, {campaign.id: shop.as_of})
+            found = keys.merge(habits, on=["person", "campaign_id"], how="left")
+            probability[:, place] = prior(found["score_rf"].fillna(0.0), settings)
+            score[:, place] = logit(np.clip(probability[:, place], 1e-9, 1 - 1e-9))
     return Chances(
         campaigns=coming,
         offers=read_offers(workspace, coming, con),
         creatives=read_creatives(workspace, shop, con),
-        pairs=pairs,
+        people=people,
+        score=score,
+        probability=probability,
         interest=read_interest(workspace, con),
         attention=attention(positions, settings.slots),
         calibration=Calibration() if model is None else model.calibration,
@@ -286,13 +290,24 @@ def _chances(
 
 
 def _write_plan(
-    workspace: Workspace, plan: Plan, shop: ShopProfile, settings: Settings, report: _Report
+    workspace: Workspace,
+    chances: Chances,
+    shop: ShopProfile,
+    settings: Settings,
+    report: _Report,
 ) -> None:
-    """The table, its summary and the row in the state; the figures too."""
+    """Make the plan; write the table, its summary and the row in the state; the figures too."""
+    state = open_state(workspace.state_url)
+    with state.begin() as connection:
+        made = select(plans).order_by(plans.c.created_at.desc(), plans.c.id)
+        earlier = [
+            Earlier(id=row.id, as_of=row.as_of, settings=row.settings, expected=row.expected)
+            for row in connection.execute(made)
+        ]
+    plan = make_plan(chances, shop, settings, earlier)
     path = write_parquet(workspace.tables / "plan.parquet", plan.table)
     report.outputs += [path, write_json(workspace.tables / "plan.json", plan.summary)]
     report.notes += plan.notes
-    state = open_state(workspace.state_url)
     with state.begin() as connection:
         connection.execute(delete(plans).where(plans.c.id == plan.id))
         connection.execute(
@@ -302,7 +317,11 @@ def _write_plan(
                 path=str(path.relative_to(workspace.root)),
                 digest=plan.id.removeprefix("plan_"),
                 settings=asdict(settings),
-                expected=plan.summary["expected"],
+                expected={
+                    **plan.summary["expected"],
+                    "messages": plan.summary["messages"],
+                    "spend_micros": plan.summary["spend_micros"],
+                },
                 created_at=datetime.now(UTC),
             )
         )

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from handbill.placement.choose import Chosen
 from handbill.placement.settings import Settings
 from handbill.types import ShopProfile, Text
@@ -64,8 +62,8 @@ def send_time_caveat() -> Text:
     )
 
 
-def why_empty(chances: "Chances", pairs: pd.DataFrame, settings: Settings) -> Text:
-    """Why a plan has no messages."""
+def why_empty(chances: "Chances", settings: Settings, *, served: bool) -> Text:
+    """Why a plan has no messages; `served` says whether any could have been sent."""
     if settings.budget_micros == 0:
         return Text(en="The budget is 0, so nothing is planned.", zh="预算为 0，因此没有计划。")
     if not chances.campaigns:
@@ -78,7 +76,7 @@ def why_empty(chances: "Chances", pairs: pd.DataFrame, settings: Settings) -> Te
             en="No creative for the coming offers is approved, so nothing is planned.",
             zh="即将开始的优惠还没有通过审核的广告，因此没有计划。",
         )
-    if pairs.empty:
+    if not served:
         return Text(
             en="No approved creative fits anybody, so nothing is planned.",
             zh="通过审核的广告没有适合的人群，因此没有计划。",
@@ -101,13 +99,30 @@ def what_binds(chosen: Chosen, chances: "Chances", messages: int, settings: Sett
                 zh=f"预算：每增加 1 个货币单位，预计多带来 {price:.2f}。",
             )
         )
-    if chosen.capped:
+    for reason, words in _KEPT_OUT.items():
+        if count := chosen.kept_out[reason]:
+            bound = getattr(settings, words[0])
+            texts.append(
+                Text(
+                    en=words[1].format(count=count, bound=bound),
+                    zh=words[2].format(count=count, bound=bound),
+                )
+            )
+    if chosen.prices is not None and chosen.prices.segment.any():
         texts.append(
             Text(
-                en=f"The frequency cap of {settings.frequency_cap} in 7 days kept out "
-                f"{chosen.capped} messages that are worth their cost.",
-                zh=f"频次上限（7 天内 {settings.frequency_cap} 条）挡下了 {chosen.capped} 条"
-                "值得发送的消息。",
+                en=f"Fairness: every segment gets at least {settings.fairness:.0%} of its share of "
+                "the people, though other messages would earn more.",
+                zh=f"公平下限：每个人群得到的消息不少于其人数占比的 {settings.fairness:.0%}，"
+                "尽管把这些消息发给别人预计收益更高。",
+            )
+        )
+    if chosen.reached:
+        texts.append(
+            Text(
+                en="Nothing more is needed: as many redemptions are expected as of the plan "
+                "before.",
+                zh="无需更多：预计核销数已达到上一份计划的水平。",
             )
         )
     if chosen.worthless and chosen.next_value == 0:
@@ -137,6 +152,50 @@ def what_binds(chosen: Chosen, chances: "Chances", messages: int, settings: Sett
             )
         )
     return texts
+
+
+_KEPT_OUT = {
+    "cap": (
+        "frequency_cap",
+        "The frequency cap of {bound} in 7 days kept out {count} messages that are worth their "
+        "cost.",
+        "频次上限（7 天内 {bound} 条）挡下了 {count} 条值得发送的消息。",
+    ),
+    "day": (
+        "daily_budget",
+        "The daily budget of {bound:g} kept out {count} messages that are worth their cost.",
+        "每日预算 {bound:g} 挡下了 {count} 条值得发送的消息。",
+    ),
+    "stock": (
+        "stock_per_campaign",
+        "Stock for {bound:g} redemptions a campaign kept out {count} messages that are worth "
+        "their cost.",
+        "每个活动的备货只够 {bound:g} 次核销，挡下了 {count} 条值得发送的消息。",
+    ),
+}
+"""Reason -> the setting behind it, and how it is said."""
+
+
+def spent_less(wanted: float | None, reached: bool | None) -> Text:
+    """What became of the wish to spend less for the same result."""
+    if wanted is None:
+        return Text(
+            en="There is no earlier plan whose result could be had for less, so the whole budget "
+            "was planned.",
+            zh="没有可供对照的上一份计划，无法“以更少花费达到同样效果”，因此按全部预算做了计划。",
+        )
+    if reached:
+        return Text(
+            en=f"Spent no more than it takes to expect {wanted:.1f} redemptions, as the last plan "
+            "did.",
+            zh=f"只花费预计达到上一份计划的 {wanted:.1f} 次核销所需的金额。",
+        )
+    return Text(
+        en=f"The {wanted:.1f} redemptions that the last plan expected are out of reach under this "
+        "budget and these limits; the plan comes as near as they allow.",
+        zh=f"在当前预算和限制下，无法达到上一份计划预计的 {wanted:.1f} 次核销；"
+        "本计划已尽可能接近。",
+    )
 
 
 def assumptions(attention: tuple[float, ...], shop: ShopProfile, settings: Settings) -> list[Text]:
