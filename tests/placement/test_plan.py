@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handbill.placement.calibration import Calibration
+from handbill.placement.chances import Chances
 from handbill.placement.interest import Interest
 from handbill.placement.pairs import Campaign
-from handbill.placement.plan import SCHEMA, Chances, horizon, make_plan
+from handbill.placement.plan import SCHEMA, horizon, make_plan
 from handbill.placement.positions import Position
 from handbill.placement.settings import Settings
 from handbill.placement.stage import attention

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -15,12 +15,11 @@ import pyarrow.compute as pc
 from handbill.errors import PlanError
 from handbill.placement import words
 from handbill.placement.allocate import Field, Limits
-from handbill.placement.calibration import Calibration
+from handbill.placement.chances import Chances
 from handbill.placement.changes import Earlier, same_result
 from handbill.placement.choose import Chosen, choose
-from handbill.placement.interest import Interest
-from handbill.placement.messages import Creatives, fill_messages, variants
-from handbill.placement.pairs import Campaign, Floats
+from handbill.placement.messages import fill_messages, variants
+from handbill.placement.pairs import Campaign
 from handbill.placement.promise import expected_redemptions
 from handbill.placement.schedule import Calendar
 from handbill.placement.settings import Settings
@@ -51,35 +50,6 @@ SCHEMA = pa.schema(
         ("explored", pa.bool_()),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chances:
-    """All that could be planned.
-
-    Attributes:
-        campaigns: C of them, that begin within the horizon, with an approved creative or without.
-        offers: Campaign -> ids of its offers.
-        creatives: Approved ones by offer and segment.
-        people: `person`, `segment_id`, `weekday`, `hour`: P rows, each person once.
-        score: (P, C) log-odds before calibration.
-        probability: (P, C) of a redemption in the campaign, calibrated.
-        interest: Score by person and offer.
-        attention: What each slot is worth against the lead.
-        calibration: Of the probabilities.
-        response_model: Version, None for the prior.
-    """
-
-    campaigns: tuple[Campaign, ...]
-    offers: Mapping[str, Sequence[str]]
-    creatives: Creatives
-    people: pd.DataFrame
-    score: Floats
-    probability: Floats
-    interest: Interest
-    attention: tuple[float, ...]
-    calibration: Calibration
-    response_model: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from handbill.engine import connect
 from handbill.errors import SourceError
 from handbill.placement import words
 from handbill.placement.calibration import Calibration
+from handbill.placement.chances import Chances
 from handbill.placement.changes import Earlier
 from handbill.placement.inputs import (
     prior,
@@ -28,7 +29,7 @@ from handbill.placement.inputs import (
     read_people,
 )
 from handbill.placement.pairs import Campaign, read_campaigns, view_events, with_features
-from handbill.placement.plan import Chances, check, horizon, make_plan
+from handbill.placement.plan import check, horizon, make_plan
 from handbill.placement.positions import Position, measure_positions
 from handbill.placement.response import ResponseModel, save
 from handbill.placement.send_time import send_times

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from handbill.placement import words
+from handbill.placement.chances import Chances
 from handbill.placement.changes import Earlier, changes
 from handbill.placement.choose import Chosen
 from handbill.placement.pairs import Floats
 from handbill.placement.settings import Settings
 from handbill.types import Interval, ShopProfile, Text
-
-if TYPE_CHECKING:
-    from handbill.placement.plan import Chances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,9 @@
 """What the stage tells people, in English and Chinese."""
 
-from typing import TYPE_CHECKING
-
+from handbill.placement.chances import Chances
 from handbill.placement.choose import Chosen
 from handbill.placement.settings import Settings
 from handbill.types import ShopProfile, Text
-
-if TYPE_CHECKING:
-    from handbill.placement.plan import Chances
 
 
 def no_model(campaigns: int, redeemers: int, settings: Settings) -> Text:
