@@ -208,6 +208,42 @@ def decide(folder: Path, ids: list[str], decision: str, by: str, reason: str) ->
     print(f"{count} {decision}. Next: handbill run {folder}")
 
 
+events_app = typer.Typer(help="What came in.", no_args_is_help=True)
+app.add_typer(events_app, name="events")
+
+
+@events_app.callback()
+def events() -> None:
+    """What came in."""
+
+
+@events_app.command("status")
+def events_status(folder: Folder, as_json: AsJson = False) -> None:
+    """Account for every row received: kept, duplicate, or quarantined with its reason."""
+    from dataclasses import asdict
+
+    from handbill.events.status import read_status
+    from handbill.workspace import Workspace
+
+    found = read_status(Workspace.open(folder))
+    if as_json:
+        rows = [{**asdict(one), "reconciles": one.reconciles} for one in found]
+        print(json.dumps(rows, ensure_ascii=False))
+    else:
+        for one in found:
+            sign = "=" if one.reconciles else "is not"
+            print(
+                f"{one.source}: {one.received:,} received {sign} {one.kept:,} kept + "
+                f"{one.duplicate:,} duplicate + {one.quarantined:,} quarantined"
+            )
+            for reason, count in one.reasons.items():
+                print(f"  {reason}: {count:,}")
+                for raw in one.examples[reason]:
+                    print(f"    {raw}")
+    if not all(one.reconciles for one in found):
+        raise typer.Exit(2)
+
+
 def summary(runs: Any, report_path: Path) -> dict[str, Any]:
     """What `handbill run --json` prints."""
     return {

@@ -1,0 +1,87 @@
+"""What became of every row that was received: counts that add up, reasons, and refused rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from handbill.errors import WorkspaceError
+from handbill.workspace import Workspace, read_json
+
+RECEIPTS = ("receipt.json", "collector.json")
+"""What the import and the collector's compaction write into the quarantine."""
+EXAMPLES = 2
+"""Refused rows shown for each reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """One source's account.
+
+    Attributes:
+        source: Relation of the import, or the collector.
+        received: Rows that came.
+        kept: Rows that went on.
+        duplicate: Repetitions.
+        quarantined: Rows refused.
+        on_disk: Refused rows that lie in the quarantine; a running collector's may be on their way.
+        reasons: Refused rows per reason code.
+        examples: Reason code -> refused rows as JSON, identifiers already pseudonyms.
+    """
+
+    source: str
+    received: int
+    kept: int
+    duplicate: int
+    quarantined: int
+    on_disk: int
+    reasons: Mapping[str, int]
+    examples: Mapping[str, Sequence[str]]
+
+    @property
+    def reconciles(self) -> bool:
+        """Whether every row received is kept, a repetition, or refused with a reason."""
+        accounted = self.kept + self.duplicate + self.quarantined
+        return self.received == accounted and sum(self.reasons.values()) == self.quarantined
+
+
+def read_status(workspace: Workspace) -> list[SourceStatus]:
+    """The account of every source, the import's first.
+
+    Raises:
+        WorkspaceError: Nothing was received yet, or a receipt is damaged.
+    """
+    found = []
+    for name in RECEIPTS:
+        path = workspace.quarantine / name
+        if path.is_file():
+            for source, entry in read_json(path).items():
+                found.append(_status(workspace.quarantine, source, entry))
+    if not found:
+        raise WorkspaceError(f"nothing was received yet; run: handbill run {workspace.root}")
+    return found
+
+
+def _status(quarantine: Path, source: str, entry: Mapping[str, Any]) -> SourceStatus:
+    reasons = dict(entry["reasons"])
+    stem = source.partition("/")[0]
+    paths = [quarantine / f"{stem}.parquet", *sorted(quarantine.glob(f"{stem}-*.parquet"))]
+    tables = [pq.read_table(path, columns=["reason", "raw"]) for path in paths if path.is_file()]
+    examples: dict[str, list[str]] = {reason: [] for reason in reasons}
+    for table in tables:
+        for reason, shown in examples.items():
+            rows = table.filter(pc.equal(table["reason"], reason)).slice(0, EXAMPLES - len(shown))
+            shown.extend(rows["raw"].to_pylist())
+    return SourceStatus(
+        source=source,
+        received=entry["received"],
+        kept=entry["kept"],
+        duplicate=entry["duplicate"],
+        quarantined=entry["quarantined"],
+        on_disk=sum(table.num_rows for table in tables),
+        reasons=reasons,
+        examples=examples,
+    )
