@@ -107,6 +107,15 @@ def find(name: str, folder: Path, accepted: Collection[str], progress: Progress)
     )
 
 
+def precision() -> Any:
+    """The type to multiply in: bfloat16 where the processor can, which halves the time here."""
+    import torch
+
+    can = torch.cpu.get_capabilities()
+    fast = can.get("avx512_bf16") or can.get("amx_bf16")
+    return torch.bfloat16 if fast else torch.float32
+
+
 def load(model: ModelFolder, *, threads: int) -> tuple[Any, Any]:
     """Load weights and tokenizer in float32, on the CPU.
 

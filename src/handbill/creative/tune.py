@@ -15,17 +15,20 @@ from peft import LoraConfig, get_peft_model
 from torch.nn.functional import cross_entropy
 
 from handbill.creative.example import Example
-from handbill.creative.models import ModelFolder, frame, load, quiet
+from handbill.creative.models import ModelFolder, frame, load, precision, quiet
 from handbill.creative.prompt import PROMPT, completion_for, prompt_for
 from handbill.creative.template import without_terms
 from handbill.errors import ModelError
 from handbill.ports import Progress
 from handbill.workspace import read_json, write_json
 
-RECIPE = "lora-2"
+RECIPE = "lora-3"
 """Version of all that is fixed here; a change of it trains anew."""
 
 BATCH = 8
+JITTER = 12.0
+"""Tokens by which lengths are blurred, so that every epoch batches anew."""
+
 HELD_OUT = 8
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -97,6 +100,7 @@ def tune(
         "data": data,
         "prompt": PROMPT,
         "recipe": RECIPE,
+        "precision": str(precision()),
         "settings": asdict(tuning),
     }
     version = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
@@ -209,20 +213,31 @@ def _fit(
     losses: list[float] = []
     peft_model.train()
     for _ in range(tuning.epochs):
-        shuffled = [rows[at] for at in torch.randperm(len(rows), generator=order).tolist()]
-        for at in range(0, len(shuffled), BATCH):
+        for batch in _batches(rows, order):
             for group in optimizer.param_groups:
                 group["lr"] = tuning.learning_rate * _schedule(len(losses), steps)
-            losses.append(_step(model, shuffled[at : at + BATCH], weights, optimizer))
+            losses.append(_step(model, batch, weights, optimizer))
             progress(f"tuning, loss {losses[-1]:.2f}", len(losses) / steps)
     return peft_model, losses
+
+
+def _batches(
+    rows: Sequence[tuple[list[int], int]], order: torch.Generator
+) -> list[list[tuple[list[int], int]]]:
+    """An epoch's batches in random order, each of about one length: padding is work, too."""
+    lengths = torch.tensor([len(ids) for ids, _ in rows])
+    near = (lengths + torch.rand(len(rows), generator=order) * JITTER).argsort().tolist()
+    batches = [[rows[one] for one in near[at : at + BATCH]] for at in range(0, len(near), BATCH)]
+    return [batches[at] for at in torch.randperm(len(batches), generator=order).tolist()]
 
 
 def _step(
     model: Any, batch: Sequence[tuple[list[int], int]], weights: Sequence[Any], optimizer: Any
 ) -> float:
-    loss, count = _batch_loss(model, batch)
-    mean = loss / count
+    kind = precision()
+    with torch.autocast("cpu", dtype=kind, enabled=kind != torch.float32):
+        loss, count = _batch_loss(model, batch)
+    mean = loss.float() / count
     if not math.isfinite(float(mean.detach())):
         raise ModelError("the tuning's loss is not a number; lower creative.learning_rate")
     mean.backward()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from handbill.creative.models import ModelFolder, frame, load, quiet
+from handbill.creative.models import ModelFolder, frame, load, precision, quiet
 from handbill.errors import ModelError
 
 OVERSAMPLE = 2
@@ -61,7 +61,7 @@ class LocalWriter:
                 raise ModelError(
                     f"the adapter in {adapter} does not load; delete it and run again: {reason}"
                 ) from error
-        return cls(name=base.id, model=model.eval(), tokenizer=tokenizer)
+        return cls(name=base.id, model=model.to(precision()).eval(), tokenizer=tokenizer)
 
     def generate(
         self, prompts: Sequence[str], *, samples: int, max_new_tokens: int, seed: int
