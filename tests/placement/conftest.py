@@ -134,7 +134,9 @@ def _catalogue(workspace: Workspace, starts: list[date]) -> None:
     offers = [(f"{name}-{coupon}", name, f"{coupon}") for name in ids for coupon in range(4)]
     write_frame(
         workspace.catalog / "offers.parquet",
-        pd.DataFrame(offers, columns=["id", "campaign_id", "coupon"]),
+        pd.DataFrame(offers, columns=["id", "campaign_id", "coupon"]).assign(
+            label=lambda frame: "category " + frame["coupon"]
+        ),
     )
     write_frame(
         workspace.catalog / "offer_products.parquet",

@@ -45,7 +45,7 @@ def chances(people: int, seed: int, *, equal: bool = False, creatives: bool = Tr
         }
     )
     score = np.full((people, 3), -1.0) if equal else rng.normal(-2, 1, (people, 3))
-    offers = {name: [f"{name}-{rank}" for rank in range(3)] for name in "xyz"}
+    offers = {name: {f"{name}-{rank}": f"label {rank}" for rank in range(3)} for name in "xyz"}
     approved = {
         "x-0": {"all": ("c1", "c2"), "a": ("c3",)}, "x-1": {"all": ("c4",)}, "x-2": {"b": ("c5",)},
         "y-0": {"a": ("c6", "c7")}, "z-1": {"all": ("c8",)}, "z-2": {"all": ("c9",)},

@@ -122,7 +122,7 @@ def show(shop: ShopProfile, workspace: Workspace, runs: Sequence[StageRun], repo
         if proof["enough"]:
             console.print(rankings(proof, wide=console.width >= WIDE))
         else:
-            console.print(f"Not enough data for a backtest: {proof['why']['en']}", soft_wrap=True)
+            console.print(proof["why"]["en"], soft_wrap=True)
         for answer in proof["learned"]:
             console.print(f"[green]•[/] {answer['en']}", soft_wrap=True)
         for question in proof["unanswered"]:

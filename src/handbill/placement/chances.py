@@ -1,6 +1,6 @@
 """What could be planned: the people, the campaigns, and the chance of each pair."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -17,7 +17,7 @@ class Chances:
 
     Attributes:
         campaigns: C of them, that begin within the horizon, with an approved creative or without.
-        offers: Campaign -> ids of its offers.
+        offers: Campaign -> its offers' ids, each with what it is on.
         creatives: Approved ones by offer and segment.
         people: `person`, `segment_id`, `weekday`, `hour`: P rows, each person once.
         score: (P, C) log-odds before calibration.
@@ -29,7 +29,7 @@ class Chances:
     """
 
     campaigns: tuple[Campaign, ...]
-    offers: Mapping[str, Sequence[str]]
+    offers: Mapping[str, Mapping[str, str]]
     creatives: Creatives
     people: pd.DataFrame
     score: Floats

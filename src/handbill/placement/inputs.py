@@ -70,16 +70,16 @@ def read_people(
 
 def read_offers(
     workspace: Workspace, coming: Sequence[Campaign], con: duckdb.DuckDBPyConnection
-) -> dict[str, list[str]]:
-    """The ids of each coming campaign's offers."""
+) -> dict[str, dict[str, str]]:
+    """The ids of each coming campaign's offers, with what each is on."""
     path = workspace.catalog / "offers.parquet"
-    offers: dict[str, list[str]] = {one.id: [] for one in coming}
+    offers: dict[str, dict[str, str]] = {one.id: {} for one in coming}
     if path.is_file():
-        for campaign, offer in con.execute(
-            f"SELECT campaign_id, id FROM {quoted(path)} ORDER BY ALL"
+        for campaign, offer, label in con.execute(
+            f"SELECT campaign_id, id, coalesce(label, id) FROM {quoted(path)} ORDER BY ALL"
         ).fetchall():
             if campaign in offers:
-                offers[campaign].append(offer)
+                offers[campaign][offer] = label
     return offers
 
 

@@ -42,7 +42,7 @@ def variants(creatives: Creatives, offer_id: str, segment_id: str) -> tuple[str,
 
 def fill_messages(
     messages: pd.DataFrame,
-    offers: Mapping[str, Sequence[str]],
+    offers: Mapping[str, Mapping[str, str]],
     creatives: Creatives,
     interest: Interest,
     attention: Sequence[float],
@@ -58,7 +58,7 @@ def fill_messages(
     Args:
         messages: `person`, `segment_id`, `campaign_id`, `propensity` (of the pair's selection) and
             `value` (expected, micros), each of a campaign with an offer that has a creative.
-        offers: Campaign -> ids of its offers.
+        offers: Campaign -> its offers' ids, each with what it is on.
         creatives: Approved ones.
         interest: Score by person and offer.
         attention: What a slot is worth against the lead, by slot.
@@ -75,10 +75,13 @@ def fill_messages(
             for offer in sorted(offers[str(campaign)])
             if (found := variants(creatives, offer, str(segment)))
         }
+        labels = [offers[str(campaign)][offer] for offer in choice]
+        kinds = np.unique(labels, return_inverse=True)[1].astype(np.int64)
         for part in _parts(some, len(choice) * settings.slots):
             liked = interest.of(part["person"].tolist(), list(choice))
             slates = fill_slots(
                 liked,
+                kinds,
                 slots=settings.slots,
                 temperature=settings.choice_temperature,
                 max_candidates=settings.max_candidates,

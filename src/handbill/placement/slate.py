@@ -26,6 +26,7 @@ class Slates:
 
 def fill_slots(
     interest: Floats,
+    kinds: Ints,
     *,
     slots: int,
     temperature: float,
@@ -36,6 +37,8 @@ def fill_slots(
 
     Args:
         interest: (N, O) score of each offer for the message's person.
+        kinds: (O,) what each offer is on; a message has one of a kind, since two coupons for baby
+            food read like a mistake.
         slots: S, offers per message at most.
         temperature: Of the choice; see `Settings.choice_temperature`.
         max_candidates: Only so many of the best-liked offers are considered.
@@ -51,9 +54,8 @@ def fill_slots(
     logit = np.where(_best(interest, max_candidates), interest / temperature, -np.inf)
     chosen = np.full((count, slots), -1, dtype=np.int64)
     probabilities = np.zeros((count, slots, offers))
-    rows = np.arange(count)
     for slot in range(slots):
-        left = np.isfinite(logit).any(axis=1)
+        left = np.asarray(np.isfinite(logit).any(axis=1))
         if not left.any():
             break
         p = np.zeros_like(logit)
@@ -63,7 +65,8 @@ def fill_slots(
         pick = np.where(left, _draw(p, np.asarray(rng.random(count))), -1)
         chosen[:, slot] = pick
         probabilities[:, slot] = p
-        logit[rows[left], pick[left]] = -np.inf
+        same = np.equal.outer(kinds[pick], kinds)  # (N, O)
+        logit = np.where(same & left[:, None], -np.inf, logit)
     return Slates(chosen=chosen, probabilities=probabilities)
 
 
