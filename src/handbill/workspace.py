@@ -128,16 +128,25 @@ class Workspace:
         Raises:
             WorkspaceError: Another process holds it.
         """
-        path = self.root / ".handbill" / "lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise WorkspaceError(
-                    f"another run is writing to {self.root}; wait for it to end, then run again"
-                ) from error
+        busy = f"another run is writing to {self.root}; wait for it to end, then run again"
+        with holding(self.root / ".handbill" / "lock", busy):
             yield
+
+
+@contextmanager
+def holding(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file for the length of the block; it goes with the process, even when killed.
+
+    Raises:
+        WorkspaceError: Another process holds it; the message is `busy`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WorkspaceError(busy) from error
+        yield
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """`handbill serve`: one process, one workspace, until it is told to stop."""
 
 import asyncio
-import fcntl
 import gc
 import logging
 import os
@@ -19,13 +18,13 @@ from handbill.api.commit import GroupCommit
 from handbill.api.drain import Drain
 from handbill.api.intake import Intake
 from handbill.api.writekeys import VARIABLE, open_keys
-from handbill.errors import ConfigError, WorkspaceError
+from handbill.errors import ConfigError
 from handbill.events.collector import Settings
 from handbill.events.inbox import SqliteInbox
 from handbill.ports import EventInbox
 from handbill.trust.identity import open_key
 from handbill.types import ShopProfile
-from handbill.workspace import Workspace
+from handbill.workspace import Workspace, holding
 
 CLOSING_SECONDS = 10
 SWITCH_SECONDS = 0.0005
@@ -147,13 +146,6 @@ def only_collector(workspace: Workspace) -> Iterator[None]:
     Raises:
         WorkspaceError: Another process is it.
     """
-    path = workspace.root / ".handbill" / "collector.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise WorkspaceError(
-                f"another collector serves {workspace.root}; stop it first, or send events to it"
-            ) from error
+    busy = f"another collector serves {workspace.root}; stop it first, or send events to it"
+    with holding(workspace.root / ".handbill" / "collector.lock", busy):
         yield
