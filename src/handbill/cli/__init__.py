@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from handbill import __version__
+from handbill.cli import creative, events
+from handbill.cli.words import AsJson, Folder
 from handbill.errors import HandbillError
 
 app = typer.Typer(
@@ -20,11 +22,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-ads = typer.Typer(help="Ads that wait for a person.", no_args_is_help=True)
-app.add_typer(ads, name="creative")
-
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The shop's workspace folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+app.add_typer(events.app, name="events")
+app.add_typer(creative.app, name="creative")
 
 
 def main() -> None:
@@ -163,84 +162,6 @@ def doctor(as_json: AsJson = False) -> None:
 
         terminal.show_checks(checks)
     if not all(check.ok for check in checks):
-        raise typer.Exit(2)
-
-
-@ads.command(name="list")
-def list_ads(folder: Folder, as_json: AsJson = False) -> None:
-    """Show the ads that wait for a person."""
-    from dataclasses import asdict
-
-    from handbill.shop import Shop
-
-    waiting = Shop.open(folder).waiting()
-    if as_json:
-        print(json.dumps([asdict(one) for one in waiting], ensure_ascii=False))
-        return
-    for one in waiting:
-        asks = f"   [asks for evidence: {', '.join(one.findings)}]" if one.findings else ""
-        print(f"{one.id}{asks}\n  {one.headline}\n  {one.body}\n  > {one.call_to_action}\n")
-    print(f"{len(waiting)} waiting. Next: handbill creative approve {folder} ID ... --by NAME")
-
-
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ads, as `creative list` names.")]
-By = Annotated[str, typer.Option("--by", help="Who decides.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, in a few words.")]
-
-
-@ads.command()
-def approve(folder: Folder, ids: Ids, by: By = "", reason: Reason = "") -> None:
-    """Let ads run, in your name."""
-    decide(folder, ids, "approved", by, reason)
-
-
-@ads.command()
-def reject(folder: Folder, ids: Ids, by: By = "", reason: Reason = "") -> None:
-    """Keep ads from running, or take an approval back."""
-    decide(folder, ids, "rejected", by, reason)
-
-
-def decide(folder: Path, ids: list[str], decision: str, by: str, reason: str) -> None:
-    """Record a decision and say what comes next."""
-    from handbill.shop import Shop
-
-    count = Shop.open(folder).decide(ids, decision=decision, by=by, reason=reason)
-    print(f"{count} {decision}. Next: handbill run {folder}")
-
-
-events_app = typer.Typer(help="What came in.", no_args_is_help=True)
-app.add_typer(events_app, name="events")
-
-
-@events_app.callback()
-def events() -> None:
-    """What came in."""
-
-
-@events_app.command("status")
-def events_status(folder: Folder, as_json: AsJson = False) -> None:
-    """Account for every row received: kept, duplicate, or quarantined with its reason."""
-    from dataclasses import asdict
-
-    from handbill.events.status import read_status
-    from handbill.workspace import Workspace
-
-    found = read_status(Workspace.open(folder))
-    if as_json:
-        rows = [{**asdict(one), "reconciles": one.reconciles} for one in found]
-        print(json.dumps(rows, ensure_ascii=False))
-    else:
-        for one in found:
-            sign = "=" if one.reconciles else "is not"
-            print(
-                f"{one.source}: {one.received:,} received {sign} {one.kept:,} kept + "
-                f"{one.duplicate:,} duplicate + {one.quarantined:,} quarantined"
-            )
-            for reason, count in one.reasons.items():
-                print(f"  {reason}: {count:,}")
-                for raw in one.examples[reason]:
-                    print(f"    {raw}")
-    if not all(one.reconciles for one in found):
         raise typer.Exit(2)
 
 

@@ -1,0 +1,53 @@
+"""`handbill creative`: ads that wait for a person."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from handbill.cli.words import AsJson, Folder
+
+app = typer.Typer(help="Ads that wait for a person.", no_args_is_help=True)
+
+
+@app.command(name="list")
+def list_ads(folder: Folder, as_json: AsJson = False) -> None:
+    """Show the ads that wait for a person."""
+    from dataclasses import asdict
+
+    from handbill.shop import Shop
+
+    waiting = Shop.open(folder).waiting()
+    if as_json:
+        print(json.dumps([asdict(one) for one in waiting], ensure_ascii=False))
+        return
+    for one in waiting:
+        asks = f"   [asks for evidence: {', '.join(one.findings)}]" if one.findings else ""
+        print(f"{one.id}{asks}\n  {one.headline}\n  {one.body}\n  > {one.call_to_action}\n")
+    print(f"{len(waiting)} waiting. Next: handbill creative approve {folder} ID ... --by NAME")
+
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Ads, as `creative list` names.")]
+By = Annotated[str, typer.Option("--by", help="Who decides.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in a few words.")]
+
+
+@app.command()
+def approve(folder: Folder, ids: Ids, by: By = "", reason: Reason = "") -> None:
+    """Let ads run, in your name."""
+    decide(folder, ids, "approved", by, reason)
+
+
+@app.command()
+def reject(folder: Folder, ids: Ids, by: By = "", reason: Reason = "") -> None:
+    """Keep ads from running, or take an approval back."""
+    decide(folder, ids, "rejected", by, reason)
+
+
+def decide(folder: Path, ids: list[str], decision: str, by: str, reason: str) -> None:
+    """Record a decision and say what comes next."""
+    from handbill.shop import Shop
+
+    count = Shop.open(folder).decide(ids, decision=decision, by=by, reason=reason)
+    print(f"{count} {decision}. Next: handbill run {folder}")

@@ -1,0 +1,41 @@
+"""`handbill events`: what came in."""
+
+import json
+
+import typer
+
+from handbill.cli.words import AsJson, Folder
+
+app = typer.Typer(help="What came in.", no_args_is_help=True)
+
+
+@app.callback()
+def root() -> None:
+    """What came in."""
+
+
+@app.command("status")
+def status(folder: Folder, as_json: AsJson = False) -> None:
+    """Account for every row received: kept, duplicate, or quarantined with its reason."""
+    from dataclasses import asdict
+
+    from handbill.events.status import read_status
+    from handbill.workspace import Workspace
+
+    found = read_status(Workspace.open(folder))
+    if as_json:
+        rows = [{**asdict(one), "reconciles": one.reconciles} for one in found]
+        print(json.dumps(rows, ensure_ascii=False))
+    else:
+        for one in found:
+            sign = "=" if one.reconciles else "is not"
+            print(
+                f"{one.source}: {one.received:,} received {sign} {one.kept:,} kept + "
+                f"{one.duplicate:,} duplicate + {one.quarantined:,} quarantined"
+            )
+            for reason, count in one.reasons.items():
+                print(f"  {reason}: {count:,}")
+                for raw in one.examples[reason]:
+                    print(f"    {raw}")
+    if not all(one.reconciles for one in found):
+        raise typer.Exit(2)
