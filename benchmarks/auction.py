@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from handbill.placement.alpha import AlphaBidder
-from handbill.placement.auction import Market, MarketDay, MarketSettings, play
-from handbill.placement.baselines import (
+from handbill.placement.bidding.alpha import AlphaBidder
+from handbill.placement.bidding.auction import Market, MarketDay, MarketSettings, play
+from handbill.placement.bidding.baselines import (
     MULTIPLIERS,
     ConstantBidder,
     PidBidder,
@@ -22,10 +22,10 @@ from handbill.placement.baselines import (
     history_alpha,
     tuned,
 )
-from handbill.placement.bidder import Bidder, CampaignGoal, score
-from handbill.placement.landscape import Landscape
-from handbill.placement.mirror import MirrorBidder
-from handbill.placement.replay import DayResult, RecordedTick
+from handbill.placement.bidding.bidder import Bidder, CampaignGoal, score
+from handbill.placement.bidding.landscape import Landscape
+from handbill.placement.bidding.mirror import MirrorBidder
+from handbill.placement.bidding.replay import DayResult, RecordedTick
 
 SEEDS = (3001, 3002, 3003, 3004)
 SEATS = (2, 14, 26, 38)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.open_bandit import Sample, samples
-from handbill.placement.bandit import Bandit, LinearThompson, LinUcb, NeuralLinear, choose
+from handbill.placement.bandits.bandit import Bandit, LinearThompson, LinUcb, NeuralLinear, choose
 
 ARMS, SIZE = 50, 50
 BATCH = 100

@@ -11,16 +11,14 @@ import os
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from handbill.placement.alpha import AlphaBidder
-from handbill.placement.baselines import ConstantBidder, best_alpha
-from handbill.placement.bidder import Bidder, CampaignGoal
-from handbill.placement.landscape import Landscape
-from handbill.placement.pacing import PacingBidder
-from handbill.placement.replay import DayResult, RecordedTick, replay
-
-Floats = npt.NDArray[np.float64]
+from handbill.placement.arrays import Floats
+from handbill.placement.bidding.alpha import AlphaBidder
+from handbill.placement.bidding.baselines import ConstantBidder, best_alpha
+from handbill.placement.bidding.bidder import Bidder, CampaignGoal
+from handbill.placement.bidding.landscape import Landscape
+from handbill.placement.bidding.pacing import PacingBidder
+from handbill.placement.bidding.replay import DayResult, RecordedTick, replay
 
 LOG = "ipinyou/rlbdp_2997.test.theta.txt"
 MEAN_PRICE = 63.01773477533071

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.open_bandit import CAMPAIGNS, Sample, samples
-from handbill.placement.ope import Logged, effective, estimate, refusal
+from handbill.placement.offpolicy.estimators import Logged, effective, estimate, refusal
 
 PRIOR = 200.0
 """Impressions that the overall click rate counts for in the model."""

@@ -6,11 +6,11 @@ set on days of another seed. The hindsight optimum knows all values and prices o
 
 import numpy as np
 
-from handbill.placement.baselines import ConstantBidder, best_alpha, history_alpha
-from handbill.placement.bidder import CampaignGoal
-from handbill.placement.pacing import PacingBidder, traffic_shape
-from handbill.placement.replay import RecordedTick, replay
-from handbill.placement.traffic import bursty_day
+from handbill.placement.bidding.baselines import ConstantBidder, best_alpha, history_alpha
+from handbill.placement.bidding.bidder import CampaignGoal
+from handbill.placement.bidding.pacing import PacingBidder, traffic_shape
+from handbill.placement.bidding.replay import RecordedTick, replay
+from handbill.placement.bidding.traffic import bursty_day
 
 TICKS = 1_440
 SHARES = (0.05, 0.15, 0.4)

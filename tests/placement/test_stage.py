@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from handbill.errors import PlanError, SourceError
 from handbill.placement import Settings, run
-from handbill.placement.plan import SCHEMA
-from handbill.placement.response import load
+from handbill.placement.planning.plan import SCHEMA
+from handbill.placement.response.model import load
 from handbill.state import open_state, plans
 from handbill.types import ShopProfile, StageResult
 from handbill.workspace import Workspace

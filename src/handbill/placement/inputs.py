@@ -7,10 +7,10 @@ import duckdb
 import pandas as pd
 
 from handbill.errors import SourceError
-from handbill.placement.habit import recency_frequency_spend
-from handbill.placement.interest import Interest
-from handbill.placement.messages import EVERYONE
 from handbill.placement.pairs import Campaign, mailed_pairs, quoted, with_features
+from handbill.placement.planning.interest import Interest
+from handbill.placement.planning.messages import EVERYONE
+from handbill.placement.response.habit import recency_frequency_spend
 from handbill.placement.settings import Settings
 from handbill.types import ShopProfile
 from handbill.workspace import Workspace

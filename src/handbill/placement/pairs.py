@@ -7,13 +7,11 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from handbill.placement.arrays import Floats
 from handbill.trust.reading import view_log
 from handbill.workspace import Workspace
-
-Floats = npt.NDArray[np.float64]
 
 KEYS = ("person", "campaign_id")
 CAMPAIGN_COLUMNS = ("campaign_days", "campaign_offers", "campaign_products")

@@ -16,9 +16,6 @@ from sqlalchemy import delete, insert, select
 from handbill.engine import connect
 from handbill.errors import SourceError
 from handbill.placement import words
-from handbill.placement.calibration import Calibration
-from handbill.placement.chances import Chances
-from handbill.placement.changes import Earlier
 from handbill.placement.inputs import (
     prior,
     read_creatives,
@@ -29,12 +26,22 @@ from handbill.placement.inputs import (
     read_people,
 )
 from handbill.placement.pairs import Campaign, read_campaigns, view_events, with_features
-from handbill.placement.plan import check, horizon, make_plan
-from handbill.placement.positions import Position, measure_positions
-from handbill.placement.response import ResponseModel, save
-from handbill.placement.send_time import send_times
+from handbill.placement.planning.chances import Chances
+from handbill.placement.planning.changes import Earlier
+from handbill.placement.planning.plan import check, horizon, make_plan
+from handbill.placement.response.calibration import Calibration
+from handbill.placement.response.model import ResponseModel, save
+from handbill.placement.response.walk_forward import (
+    Forward,
+    ended_before,
+    enough,
+    scored,
+    train,
+    walk,
+)
 from handbill.placement.settings import Settings
-from handbill.placement.walk_forward import Forward, ended_before, enough, scored, train, walk
+from handbill.placement.strategy.positions import Position, measure_positions
+from handbill.placement.strategy.send_time import send_times
 from handbill.ports import Progress
 from handbill.state import open_state, plans
 from handbill.types import ShopProfile, StageResult, Text

@@ -1,0 +1,21 @@
+"""Which creative to show next: learns while it serves, and logs exact probabilities."""
+
+from handbill.placement.bandits.bandit import (
+    Bandit,
+    Choice,
+    LinearThompson,
+    LinUcb,
+    NeuralLinear,
+    choose,
+)
+from handbill.placement.bandits.delayed import DelayedFeedback
+
+__all__ = [
+    "Bandit",
+    "Choice",
+    "DelayedFeedback",
+    "LinUcb",
+    "LinearThompson",
+    "NeuralLinear",
+    "choose",
+]

@@ -1,0 +1,117 @@
+"""Scores every campaign with a model of the campaigns that had ended before it began."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from handbill.placement.pairs import Campaign
+from handbill.placement.response.calibration import Calibration, calibrate
+from handbill.placement.response.model import ResponseModel, fit
+from handbill.placement.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """Forward scores of one campaign's pairs.
+
+    Attributes:
+        campaign: Whose.
+        pairs: `person`, `campaign_id`, `redeemed`, `score` (log-odds before calibration, NaN
+            without a model) and `probability`.
+        trained_on: Campaigns that the model learned from, 0 without a model.
+        trained_pairs: Their pairs.
+    """
+
+    campaign: Campaign
+    pairs: pd.DataFrame
+    trained_on: int
+    trained_pairs: int
+
+
+def ended_before(campaigns: Iterable[Campaign], moment: datetime) -> tuple[Campaign, ...]:
+    """The campaigns whose outcomes were all in by a moment."""
+    return tuple(one for one in campaigns if one.ends_at <= moment)
+
+
+def enough(frame: pd.DataFrame, settings: Settings) -> bool:
+    """Whether past pairs carry a model: campaigns, redeemers, and people who did not redeem."""
+    redeemers = int(frame["redeemed"].sum())
+    return frame[
+        "campaign_id"
+    ].nunique() >= settings.min_campaigns and settings.min_redeemers <= redeemers < len(frame)
+
+
+def walk(
+    frame: pd.DataFrame,
+    campaigns: Sequence[Campaign],
+    settings: Settings,
+    progress: Callable[[str, float], None],
+) -> list[Forward]:
+    """Score each campaign forward in time.
+
+    Args:
+        frame: All mailed pairs with features and outcomes, `prior` (score without a model) too.
+        campaigns: In order of their start.
+        settings: Of the stage.
+        progress: Told the campaign and how far it is.
+
+    Returns:
+        One entry per campaign with pairs, in the same order.
+    """
+    done: list[Forward] = []
+    for rank, campaign in enumerate(campaigns):
+        progress(campaign.id, rank / len(campaigns))
+        pairs = frame[frame["campaign_id"] == campaign.id]
+        if pairs.empty:
+            continue
+        past = frame[
+            frame["campaign_id"].isin([c.id for c in ended_before(campaigns, campaign.starts_at)])
+        ]
+        kept = pairs[["person", "campaign_id", "redeemed"]]
+        if enough(past, settings):
+            model = train(past, done, campaign.starts_at, settings)
+            score = model.score(pairs)
+            kept = kept.assign(score=score, probability=model.calibration.probability(score))
+        else:
+            kept = kept.assign(score=np.nan, probability=pairs["prior"])
+            past = past.iloc[:0]
+        done.append(
+            Forward(
+                campaign=campaign,
+                pairs=kept,
+                trained_on=past["campaign_id"].nunique(),
+                trained_pairs=len(past),
+            )
+        )
+    return done
+
+
+def train(
+    past: pd.DataFrame, forward: Iterable[Forward], moment: datetime, settings: Settings
+) -> ResponseModel:
+    """Fit on ended campaigns; calibrate on forward scores whose outcomes were in by a moment."""
+    known = [one.pairs for one in forward if one.campaign.ends_at <= moment]
+    scored = pd.concat(known).dropna(subset="score") if known else None
+    calibration = (
+        calibrate(
+            scored["score"].to_numpy(dtype=np.float64),
+            scored["redeemed"].to_numpy(dtype=np.bool_),
+            scored["campaign_id"].to_numpy(dtype=np.str_),
+            scored["probability"].to_numpy(dtype=np.float64),
+        )
+        if scored is not None
+        else Calibration()
+    )
+    return fit(past.drop(columns="prior"), seed=settings.seed, calibration=calibration)
+
+
+def scored(forward: Sequence[Forward], settings: Settings) -> list[Forward]:
+    """Those that the backtest holds the ranking to: late enough, and mailed to enough people."""
+    return [
+        one
+        for one in forward[settings.walk_forward_from - 1 :]
+        if len(one.pairs) >= settings.walk_forward_pairs
+    ]
