@@ -1,8 +1,8 @@
-"""Understands the people in the log: features, interests and segments as of a day.
+"""Understands the people in the log: features, interests, value, segments as of a day.
 
 In: `log/events`, `catalog/`.
-Out: `tables/`: `customers`, `affinity`, `segments`, `interests`, `offer_interest`.
-Source: RFM analysis (Hughes 1994), k-means judged by bootstrap stability (Hennig 2007).
+Out: `tables/`: `customers`, `affinity`, `segments`, `interests`, `offer_interest`, `value`.
+Source: RFM analysis (Hughes 1994), k-means judged by bootstrap stability (Hennig 2007), BG/NBD.
 """
 
 from handbill.audience.settings import Settings

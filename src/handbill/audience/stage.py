@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import ibis
@@ -14,9 +15,11 @@ from handbill.audience.describe import Described, describe_segments
 from handbill.audience.features import features_of
 from handbill.audience.interests import category_interests, offer_interests
 from handbill.audience.lines import DAY, PURCHASE, second_of
+from handbill.audience.purchases import purchases_of
 from handbill.audience.segments import Matrix
 from handbill.audience.settings import Settings
 from handbill.audience.tables import Log, open_log, replacing_folder, typed
+from handbill.audience.value import Value, value_of, value_record
 from handbill.engine import connect
 from handbill.ports import Progress
 from handbill.types import ShopProfile, StageResult, Text
@@ -46,6 +49,7 @@ OFFER_INTEREST = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Day:
     features: pa.Table
+    departments: list[str]
     dates: int
 
 
@@ -72,7 +76,9 @@ def run(
     try:
         log = open_log(backend, workspace, shop)
         day = _write_days(log, workspace, shop.as_of, settings, progress)
-        progress("interests", 0.85)
+        progress("value and churn", 0.8)
+        value = _value(log, day, shop.as_of, settings)
+        progress("interests", 0.88)
         campaigns = log.beginning(shop.as_of, settings.horizon_days)
         interests = _write_interests(log, workspace, shop.as_of, campaigns, settings)
         progress("segments", 0.92)
@@ -85,9 +91,15 @@ def run(
         backend.disconnect()
     tables = workspace.tables
     return StageResult(
-        figures=_figures(day, described, len(log.starts)),
-        outputs=(tables / "customers", tables / "affinity", *segments, *interests),
-        notes=_notes(day.features, described, log, campaigns, settings),
+        figures=_figures(day, described, value, len(log.starts)),
+        outputs=(
+            tables / "customers",
+            tables / "affinity",
+            *segments,
+            *interests,
+            *_write_value(workspace, value, shop.as_of),
+        ),
+        notes=(*_notes(day.features, described, log, campaigns, settings), *value.why),
     )
 
 
@@ -103,7 +115,7 @@ def _write_days(
         replacing_folder(workspace.tables / "affinity") as affinity,
     ):
         for rank, day in enumerate(days):
-            progress(f"features as of {day}", 0.05 + 0.8 * rank / len(days))
+            progress(f"features as of {day}", 0.05 + 0.75 * rank / len(days))
             features = features_of(log.lines, day, departments=departments)
             table = features.to_pyarrow().sort_by("person")
             write_parquet(customers / f"as_of={day}" / "features.parquet", table)
@@ -114,7 +126,7 @@ def _write_days(
                 pairs.sort_by([("campaign_id", "ascending"), ("person", "ascending")]),
             )
             planned = table if day == as_of else planned
-    return _Day(features=planned, dates=len(days))
+    return _Day(features=planned, departments=departments, dates=len(days))
 
 
 def _departments(log: Log, as_of: date, most: int) -> list[str]:
@@ -126,6 +138,34 @@ def _departments(log: Log, as_of: date, most: int) -> list[str]:
     largest = totals.order_by([ibis.desc("value"), "department"]).limit(most)
     names: list[str] = largest.to_pyarrow().column("department").to_pylist()
     return names
+
+
+def _value(log: Log, day: _Day, as_of: date, settings: Settings) -> Value:
+    """Value and churn as of the plan's day; earlier days' features are computed as asked for."""
+
+    @cache
+    def features(at: date) -> pa.Table:
+        if at == as_of:
+            return day.features
+        return features_of(log.lines, at, departments=day.departments).to_pyarrow()
+
+    return value_of(purchases_of(log.lines, as_of), as_of, features, settings.seed)
+
+
+def _write_value(workspace: Workspace, value: Value, as_of: date) -> tuple[Path, Path]:
+    columns = {
+        name: pa.array(np.round(column).astype(np.float64), pa.float64(), from_pandas=True).cast(
+            pa.int64()
+        )
+        if name.endswith("_micros") or name == "visits"
+        else pa.array(column, pa.float64(), from_pandas=True)
+        for name, column in value.columns.items()
+    }
+    table = pa.table({"person": pa.array(value.people, pa.string()), **columns})
+    return (
+        write_parquet(workspace.tables / "value.parquet", table.sort_by("person")),
+        write_json(workspace.tables / "value.json", value_record(value, as_of)),
+    )
 
 
 def _write_interests(
@@ -197,7 +237,9 @@ def _before(workspace: Workspace) -> list[dict[str, object]]:
     return segments
 
 
-def _figures(day: _Day, described: Described, campaigns: int) -> dict[str, float | int | str]:
+def _figures(
+    day: _Day, described: Described, value: Value, campaigns: int
+) -> dict[str, float | int | str]:
     figures: dict[str, float | int | str] = {
         "people": day.features.num_rows,
         "features": day.features.num_columns - 1,
@@ -208,6 +250,9 @@ def _figures(day: _Day, described: Described, campaigns: int) -> dict[str, float
     if described.found is not None:
         figures["segment_agreement"] = round(described.found.agreement, 3)
         figures["smallest_segment"] = min(one["size"] for one in described.segments)
+    for one in value.held_out:
+        figures |= {f"{one.target}_{one.days}_model": one.used}
+        figures |= {f"{one.target}_auc_{name}": round(auc, 3) for name, auc in one.auc.items()}
     return figures
 
 
