@@ -1,9 +1,9 @@
-"""Placement's quality and speed: bidding, auctions, pacing, bandits, off-policy evaluation."""
+"""Placement's quality and speed: ranking, plan, bidding, pacing, bandits, off-policy evaluation."""
 
-from benchmarks import auction, bandits, ipinyou, off_policy, pacing
+from benchmarks import auction, backtest, bandits, ipinyou, off_policy, pacing, plan
 from benchmarks.harness import arguments, show
 
-PARTS = (ipinyou, auction, pacing, bandits, off_policy)
+PARTS = (backtest, plan, ipinyou, auction, pacing, bandits, off_policy)
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """Turns a model's score into a probability that holds on days the model has not seen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +43,11 @@ class Calibration:
     pairs: int = 0
     redeemers: int = 0
     campaigns: int = 0
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Calibration":
+        """From its JSON, the inverse of `dataclasses.asdict`."""
+        return cls(**{**record, "covariance": tuple(record["covariance"])})
 
     def probability(self, score: Floats) -> Floats:
         """Probabilities of scores, (N,) -> (N,)."""

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ import pandas as pd
 from handbill.errors import WorkspaceError
 from handbill.placement.arrays import Floats
 from handbill.placement.pairs import feature_columns, matrix
-from handbill.placement.response.calibration import Calibration, most_likely
+from handbill.placement.response.calibration import Calibration
+from handbill.placement.response.linear import RIDGE, Linear, fit_linear, one_hot, straighten
 from handbill.workspace import read_json, write_json
 
 BOOSTERS = 3
@@ -43,34 +44,6 @@ TREES: Mapping[str, Any] = {
     "verbose": -1,
 }
 ROUNDS = 100
-RIDGE = 100.0
-"""Precision of each standardised weight's prior: a hundred columns cannot fit a few hundred
-redeemers."""
-
-CLIP = 4.0
-"""Standard deviations beyond which a column says no more to the straight model."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linear:
-    """The straight half: log-odds = intercept + weights . standardised columns.
-
-    Attributes:
-        mean: (D,) of the transformed columns in training.
-        scale: (D,) standard deviation, 1 where a column does not vary.
-        weights: (D,)
-        intercept: Log-odds of an average pair.
-    """
-
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    weights: tuple[float, ...]
-    intercept: float
-
-    def score(self, x: Floats) -> Floats:
-        """Log-odds of (N, D) transformed rows."""
-        z = np.clip((x - np.asarray(self.mean)) / np.asarray(self.scale), -CLIP, CLIP)
-        return np.asarray(z @ np.asarray(self.weights) + self.intercept, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,45 +137,6 @@ def fit_trees(x: Floats, y: Floats, seed: int) -> lgb.Booster:
     return lgb.train({**TREES, "seed": seed}, data, ROUNDS)
 
 
-def fit_linear(x: Floats, y: Floats) -> Linear:
-    """Logistic regression held by a ridge on (N, D) transformed rows."""
-    mean, scale = x.mean(axis=0), x.std(axis=0)
-    scale = np.where(scale > 1e-12, scale, 1.0)
-    z = np.clip((x - mean) / scale, -CLIP, CLIP)
-    design = np.hstack([np.ones((len(z), 1)), z])
-    precision = np.append(0.0, np.full(x.shape[1], RIDGE))
-    start = np.append(np.log(y.mean() / (1 - y.mean())), np.zeros(x.shape[1]))
-    beta, _ = most_likely(design, y, start, precision)
-    return Linear(
-        mean=tuple(mean.tolist()),
-        scale=tuple(scale.tolist()),
-        weights=tuple(beta[1:].tolist()),
-        intercept=float(beta[0]),
-    )
-
-
-def straighten(x: Floats, fill: Floats, kinds: Floats) -> Floats:
-    """Columns for the straight half: signed logarithms, medians for unknowns, and that they were.
-
-    Args:
-        x: (N, F) with NaN.
-        fill: (F,) medians.
-        kinds: (N, K)
-
-    Returns:
-        (N, 2F + K)
-    """
-    unknown = np.isnan(x)
-    known = np.where(unknown, fill, x)
-    return np.hstack([np.sign(known) * np.log1p(np.abs(known)), unknown.astype(np.float64), kinds])
-
-
-def one_hot(values: "pd.Series[str]", kinds: Sequence[str]) -> Floats:
-    """(N, K) indicators."""
-    names = values.to_numpy(dtype=object)
-    return np.asarray(names[:, None] == np.asarray(kinds, dtype=object), dtype=np.float64)
-
-
 def save(model: ResponseModel, folder: Path, metrics: Mapping[str, float]) -> Path:
     """Write the model to `folder/<version>`, whole or not at all.
 
@@ -243,17 +177,13 @@ def load(folder: Path) -> ResponseModel:
             lgb.Booster(model_str=(folder / f"trees-{rank}.txt").read_text(encoding="utf-8"))
             for rank in range(card["boosters"])
         )
-        calibration = {
-            **card["calibration"],
-            "covariance": tuple(card["calibration"]["covariance"]),
-        }
         return ResponseModel(
             columns=tuple(card["columns"]),
             kinds=tuple(card["kinds"]),
             fill=tuple(card["fill"]),
-            linear=_linear(card["linear"]),
+            linear=Linear.from_record(card["linear"]),
             boosters=boosters,
-            calibration=Calibration(**calibration),
+            calibration=Calibration.from_record(card["calibration"]),
             campaigns=tuple(card["campaigns"]),
             pairs=card["pairs"],
             redeemers=card["redeemers"],
@@ -261,15 +191,6 @@ def load(folder: Path) -> ResponseModel:
         )
     except (KeyError, TypeError, OSError, lgb.basic.LightGBMError) as error:
         raise WorkspaceError(f"{folder} is not a whole model; run placement again") from error
-
-
-def _linear(record: Mapping[str, Any]) -> Linear:
-    return Linear(
-        mean=tuple(record["mean"]),
-        scale=tuple(record["scale"]),
-        weights=tuple(record["weights"]),
-        intercept=record["intercept"],
-    )
 
 
 def _card(model: ResponseModel, metrics: Mapping[str, float]) -> dict[str, Any]:
