@@ -8,17 +8,11 @@ import pytest
 from sqlalchemy import create_engine, func, select
 
 from handbill import creative
-from handbill.creative.example import parse_examples, read_examples
-from handbill.creative.models import find
-from handbill.creative.prompt import prompt_for
-from handbill.creative.tune import Tuning, tune
-from handbill.creative.writer import LocalWriter
+from handbill.creative.example import parse_examples
 from handbill.errors import ConfigError, ModelError, SourceError
 from handbill.state import creatives
 from handbill.types import ShopProfile, StageResult
 from handbill.workspace import Workspace
-
-TUNING = Tuning(epochs=4, learning_rate=0.01, rank=4, threads=1, seed=3)
 
 
 def quiet(message: str, fraction: float | None = None) -> None:
@@ -70,63 +64,6 @@ def test_a_second_run_trains_nothing_and_writes_the_same(
         rows = connection.execute(select(func.count()).select_from(creatives)).scalar_one()
     engine.dispose()
     assert rows == pq.read_table(shop.tables / "creatives.parquet").num_rows
-
-
-def test_tuning_learns_and_keeps_a_card(tiny_model: Path, tmp_path: Path) -> None:
-    base = find(str(tiny_model), tmp_path, (), quiet)
-    examples = read_examples("en")[:24]
-    adapter = tune(base, examples, TUNING, tmp_path / "adapter", quiet)
-    assert adapter.loss_after < adapter.loss_before
-    card = json.loads((adapter.path / "card.json").read_text())
-    assert card["parents"] == [base.id]
-    assert card["losses"][-1] < card["losses"][0]
-    assert {path.suffix for path in adapter.path.iterdir()} == {".json", ".safetensors"}
-    assert not tune(base, examples, TUNING, tmp_path / "adapter", quiet).trained
-    other = tune(base, examples[:20], TUNING, tmp_path / "adapter", quiet)
-    assert other.version != adapter.version
-
-
-def test_tuning_is_repeatable(tiny_model: Path, tmp_path: Path) -> None:
-    base = find(str(tiny_model), tmp_path, (), quiet)
-    one, two = (
-        tune(base, read_examples("en")[:16], TUNING, tmp_path / name, quiet)
-        for name in ("one", "two")
-    )
-    weights = "adapter_model.safetensors"
-    assert (one.path / weights).read_bytes() == (two.path / weights).read_bytes()
-
-
-def test_an_interrupted_tuning_leaves_nothing_half(tiny_model: Path, tmp_path: Path) -> None:
-    base = find(str(tiny_model), tmp_path, (), quiet)
-
-    def interrupt(message: str, fraction: float | None = None) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        tune(base, read_examples("en")[:16], TUNING, tmp_path / "adapter", interrupt)
-    assert not list(tmp_path.rglob("*.safetensors"))
-    assert tune(base, read_examples("en")[:16], TUNING, tmp_path / "adapter", quiet).trained
-
-
-def test_a_damaged_adapter_is_named(tiny_model: Path, tmp_path: Path) -> None:
-    base = find(str(tiny_model), tmp_path, (), quiet)
-    adapter = tune(base, read_examples("en")[:16], TUNING, tmp_path / "adapter", quiet)
-    (adapter.path / "adapter_model.safetensors").write_bytes(b"cut off")
-    with pytest.raises(ModelError, match=r"the adapter in .* does not load; delete it"):
-        LocalWriter.open(base, adapter.path, threads=1)
-
-
-def test_an_adapter_changes_what_is_written(tiny_model: Path, tmp_path: Path) -> None:
-    base = find(str(tiny_model), tmp_path, (), quiet)
-    adapter = tune(base, read_examples("en")[:24], TUNING, tmp_path / "adapter", quiet)
-    prompts = [prompt_for(one.brief) for one in read_examples("en")[:2]]
-    plain, tuned = (
-        LocalWriter.open(base, path, threads=1).generate(
-            prompts, samples=2, max_new_tokens=16, seed=1
-        )
-        for path in (None, adapter.path)
-    )
-    assert plain != tuned
 
 
 def test_a_shop_without_offers_gets_an_empty_shelf(

@@ -77,11 +77,13 @@ class ModelFolder:
         id: Name and version, as ads and adapters record it.
         path: Folder with safetensors and tokenizer, or a hub id.
         offline: Whether loading may not touch the network.
+        name: What `find` finds it by.
     """
 
     id: str
     path: str
     offline: bool = True
+    name: str = ""
 
 
 def find(name: str, folder: Path, accepted: Collection[str], progress: Progress) -> ModelFolder:
@@ -99,18 +101,21 @@ def find(name: str, folder: Path, accepted: Collection[str], progress: Progress)
     if name in REGISTRY:
         return _from_package(name, REGISTRY[name], folder, accepted, progress)
     if Path(name).is_dir():
-        return ModelFolder(id=f"{Path(name).name}@{_folder_version(Path(name))}", path=name)
+        version = _folder_version(Path(name))
+        return ModelFolder(id=f"{Path(name).name}@{version}", path=name, name=name)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return ModelFolder(id=name, path=name, offline=False)
+        return ModelFolder(id=name, path=name, offline=False, name=name)
     raise ModelError(
         f"no model is called {name}; name one of {', '.join(REGISTRY)}, a folder or a hub id"
     )
 
 
-def precision() -> Any:
-    """The type to multiply in: bfloat16 where the processor can, which halves the time here."""
+def precision(device: str = "cpu") -> Any:
+    """The type to multiply in: bfloat16 where the device can, which halves the time here."""
     import torch
 
+    if device != "cpu":
+        return torch.bfloat16
     can = torch.cpu.get_capabilities()
     fast = can.get("avx512_bf16") or can.get("amx_bf16")
     return torch.bfloat16 if fast else torch.float32
@@ -165,7 +170,7 @@ def _from_package(
         )
     version = source.sha256[:12]
     path = folder / name / version
-    model = ModelFolder(id=f"{name}@{version}", path=str(path))
+    model = ModelFolder(id=f"{name}@{version}", path=str(path), name=name)
     if not path.is_dir():
         progress(f"converting {name}, once")
         _convert(name, source, path)
@@ -279,6 +284,8 @@ def quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             # peft asks transformers for a property that transformers is renaming
             warnings.simplefilter("ignore", FutureWarning)
+            # peft reads AdaLoRA's ranks, then wonders whose they are
+            warnings.filterwarnings("ignore", ".*rank_pattern keys", RuntimeWarning)
             yield
     finally:
         logging.set_verbosity(level)

@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 
 from handbill.creative.answers import Answers
 from handbill.creative.brief import Work, plan_briefs, read_interest, read_offers, read_segments
-from handbill.creative.example import read_examples
+from handbill.creative.example import Example, read_examples
 from handbill.creative.models import find
-from handbill.creative.prompt import MAX_NEW_TOKENS, PROMPT, prompt_for
+from handbill.creative.pairs import Pair
+from handbill.creative.prompt import MAX_NEW_TOKENS, PROMPT, completion_for, prompt_for
+from handbill.creative.recipe import Recipe
 from handbill.creative.select import Choice, Maker, choose, plain
 from handbill.creative.settings import Settings
 from handbill.creative.shelf import put, write_table
+from handbill.creative.template import without_terms
 from handbill.creative.voice import Voice
 from handbill.ports import Progress, TextModel
 from handbill.state import open_state
@@ -100,20 +103,16 @@ def _write(
     progress: Progress,
 ) -> None:
     """Tune one model on the examples of its languages, and let it answer their briefs."""
-    from handbill.creative.tune import Tuning, tune
+    from handbill.creative.tune import tune, version_of
     from handbill.creative.writer import OVERSAMPLE, LocalWriter
 
     base = find(name, workspace.models, settings.accept_licences, progress)
-    tuning = Tuning(
-        epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        rank=settings.rank,
-        threads=settings.threads,
-        seed=settings.seed,
-    )
+    recipe = recipe_of(settings)
     examples = [one for language in languages for one in read_examples(language)]
-    adapter = tune(base, examples, tuning, workspace.models / "adapter", progress)
-    writer = LocalWriter.open(base, adapter.path, threads=settings.threads)
+    pairs = [pair_of(one) for one in examples]
+    path = workspace.models / "adapter" / version_of(base, pairs, recipe)
+    adapter = tune(base, pairs, recipe, path, workspace.models, progress)
+    writer = LocalWriter.open(adapter.base, adapter.path, threads=settings.threads)
     maker = Maker(model=writer.name, adapter=adapter.version, prompt=PROMPT)
     for language in languages:
         briefs = work[language].briefs
@@ -152,6 +151,31 @@ def _write(
             f"write_seconds_{tag}": round(writer.seconds, 1),
             f"tokens_per_second_{tag}": round(writer.tokens / writer.seconds, 1),
         }
+
+
+def recipe_of(settings: Settings) -> Recipe:
+    """How the shop's adapter is tuned: a few steps on a hundred ads, each length together."""
+    return Recipe(
+        epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        rank=settings.rank,
+        dropout=0.0,
+        batch=8,
+        held_out=0.125,
+        looks=1,
+        threads=settings.threads,
+        seed=settings.seed,
+    )
+
+
+def pair_of(example: Example) -> Pair:
+    """What a model learns from an example: the request, and the part of the ad that it writes."""
+    values = {fact.name: fact.value for fact in example.brief.facts}
+    return Pair(
+        prompt=prompt_for(example.brief),
+        completion=completion_for(without_terms(example.draft, example.brief)),
+        product=values.get("product", values.get("category", example.brief.id)),
+    )
 
 
 def _ask(

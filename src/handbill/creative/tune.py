@@ -1,55 +1,36 @@
-"""Fine-tuning: a LoRA adapter learns the shop's voice from its example ads."""
+"""Fine-tuning: a language model learns the shop's voice from pairs of facts and ads."""
 
 import hashlib
 import json
 import math
+import random
 import shutil
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from peft import LoraConfig, get_peft_model
-from torch.nn.functional import cross_entropy
+from safetensors import SafetensorError
 
-from handbill.creative.example import Example
-from handbill.creative.models import ModelFolder, frame, load, precision, quiet
-from handbill.creative.prompt import PROMPT, completion_for, prompt_for
-from handbill.creative.template import without_terms
+from handbill.creative.general import read_general
+from handbill.creative.method import prepare
+from handbill.creative.models import ModelFolder, frame, load, precision
+from handbill.creative.pairs import Pair, augmented, data_hash, slotted, split
+from handbill.creative.recipe import Recipe
+from handbill.creative.train import Course, Row, Track, fit, full_disk, mean_loss
+from handbill.creative.vocabulary import choose, prune, size_of
 from handbill.errors import ModelError
 from handbill.ports import Progress
 from handbill.workspace import read_json, write_json
 
-RECIPE = "lora-3"
+FORMAT = "tune-1"
 """Version of all that is fixed here; a change of it trains anew."""
 
-BATCH = 8
-JITTER = 12.0
-"""Tokens by which lengths are blurred, so that every epoch batches anew."""
+LARGE = 65_536
+"""Tokens up to which a vocabulary is not worth cutting."""
 
-HELD_OUT = 8
-TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
-    """How an adapter is trained.
-
-    Attributes:
-        epochs: Times each example is seen.
-        learning_rate: Peak of a cosine with a short warm-up.
-        rank: Of the LoRA matrices.
-        threads: Cores.
-        seed: Of initial weights and order.
-    """
-
-    epochs: int
-    learning_rate: float
-    rank: int
-    threads: int
-    seed: int
+PROMPT_TOKENS = 512
+"""A pair with a longer request is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,199 +38,281 @@ class Adapter:
     """A trained adapter and what is known of it.
 
     Attributes:
-        version: Content hash of base model, examples, prompt and settings.
+        version: Content hash of base model, pairs and recipe.
         path: Folder with the safetensors and card.json.
+        base: The model to put it on, its vocabulary as it was trained.
         seconds: Time the training took.
-        loss_before: Mean loss per token on held-out examples, without the adapter.
+        loss_before: Mean loss per token on held-out pairs, without the adapter; NaN without any.
         loss_after: The same with it.
         trained: Whether this call trained it, or found it.
     """
 
     version: str
     path: Path
+    base: ModelFolder
     seconds: float
     loss_before: float
     loss_after: float
     trained: bool
 
 
+def untracked(step: int, figures: Mapping[str, float]) -> None:
+    """Track nothing: the card keeps the losses anyway."""
+
+
+def version_of(base: ModelFolder, pairs: Sequence[Pair], recipe: Recipe) -> str:
+    """What an adapter of this base, data and recipe is called."""
+    return hashlib.sha256(
+        json.dumps(_identity(base, pairs, recipe), sort_keys=True).encode()
+    ).hexdigest()[:16]
+
+
 def tune(
     base: ModelFolder,
-    examples: Sequence[Example],
-    tuning: Tuning,
-    folder: Path,
+    pairs: Sequence[Pair],
+    recipe: Recipe,
+    path: Path,
+    models: Path,
     progress: Progress,
+    track: Track = untracked,
 ) -> Adapter:
-    """Train an adapter, or find the one already trained from the same things.
+    """Train an adapter, go on with one that was interrupted, or find the one already trained.
 
-    Loss counts only on the ad, not on its prompt; an eighth or so of the examples is held out.
+    Loss counts only on the text, not on its request; some products are held out.
 
     Args:
-        base: The model.
-        examples: Briefs with ads.
-        tuning: Settings.
-        folder: `models/adapter`; the adapter gets a folder of its own below.
+        base: The model, whole.
+        pairs: What it learns.
+        recipe: How.
+        path: Folder that the adapter becomes. What is unfinished lies hidden beside it.
+        models: Where models are kept; one with a smaller vocabulary is put there.
         progress: Told each step.
+        track: Told losses.
 
     Raises:
-        ModelError: The base does not load, or the loss is not a number.
+        ModelError: The base does not load, the loss is not a number, or nothing can be learned.
+        WorkspaceError: The disk is full; what was trained is kept.
     """
-    data = _data_hash(examples)
-    identity = {
-        "base": base.id,
-        "data": data,
-        "prompt": PROMPT,
-        "recipe": RECIPE,
-        "precision": str(precision()),
-        "settings": asdict(tuning),
-    }
-    version = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-    path = folder / version
+    identity = _identity(base, pairs, recipe)
+    version = version_of(base, pairs, recipe)
     if (path / "card.json").is_file():
-        return _adapter(path, trained=False)
-    started = time.perf_counter()
-    model, tokenizer = load(base, threads=tuning.threads)
-    rows = [_encode(tokenizer, example) for example in examples]
-    held_out, train = rows[:: max(2, len(rows) // HELD_OUT)], []
-    taken = {id(row) for row in held_out}
-    train = [row for row in rows if id(row) not in taken]
-    before = _loss(model, held_out)
-    peft_model, losses = _fit(model, train, tuning, progress)
-    after = _loss(model, held_out)
+        found = read_json(path / "card.json")
+        if found.get("version") != version:
+            raise ModelError(
+                f"{path} holds another adapter ({found.get('version')}); name another folder or "
+                "delete it"
+            )
+        return _adapter(path, base, models, trained=False)
+    part = path.with_name(f".{path.name}.{version}.part")
+    part.mkdir(parents=True, exist_ok=True)
+    kept = _vocabulary(base, pairs, recipe, part, progress)
+    small = prune(base, kept, models) if kept else base
+    progress("loading the model")
+    model, tokenizer = load(small, threads=recipe.threads)
+    model.to(recipe.device)
+    teacher = _Teacher(tokenizer, recipe)
+    train, held = split(pairs, share=recipe.held_out, most=recipe.held_out_most, seed=recipe.seed)
+    held_rows = teacher.rows(held)
+    rows = teacher.rows(train)
+    if not rows:
+        raise ModelError("no pair is short enough to train on; shorten the requests")
+    general = [(ids, 1) for ids in tokenizer(list(_general(pairs)))["input_ids"]]
+    progress("measuring before")
+    before = _cached(
+        part / "before.json",
+        lambda: _measured(model, held_rows, general),
+    )
+    steps = recipe.epochs * math.ceil(len(rows) / recipe.batch)
+    tunable = prepare(
+        model,
+        recipe.method,
+        rank=recipe.rank,
+        dropout=recipe.dropout,
+        steps=steps,
+        seed=recipe.seed,
+    )
+    if recipe.checkpointing:
+        model.activation_checkpointing_enable()
+    course = fit(
+        tunable,
+        lambda epoch: teacher.rows(train, epoch),
+        held_rows,
+        recipe,
+        part / "checkpoint.safetensors",
+        track,
+        progress,
+    )
+    progress("measuring after")
+    after = _measured(model, held_rows, general)
     card = identity | {
         "version": version,
-        "kind": "lora",
+        "kind": recipe.method,
         "parents": [base.id],
-        "examples": len(train),
-        "held_out": len(held_out),
-        "loss_before": before,
-        "loss_after": after,
-        "losses": losses,
-        "seconds": time.perf_counter() - started,
+        "base_name": base.name or base.id,
+        "vocabulary": len(kept),
+        "pairs": len(rows),
+        "held_out": len(held_rows),
+        "left_out": len(train) - len(rows),
+        "loss_before": before["held_out"],
+        "loss_after": after["held_out"],
+        "general_before": before["general"],
+        "general_after": after["general"],
+        **_told(course),
     }
-    part = folder / f".{version}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    peft_model.save_pretrained(part, safe_serialization=True, save_embedding_layers=False)
-    (part / "README.md").unlink(missing_ok=True)
-    write_json(part / "card.json", card)
+    _publish(tunable, base, tokenizer, kept, card, part, path)
+    return _adapter(path, base, models, trained=True)
+
+
+def _publish(
+    tunable: Any,
+    base: ModelFolder,
+    tokenizer: Any,
+    kept: Sequence[int],
+    card: Mapping[str, Any],
+    part: Path,
+    path: Path,
+) -> None:
+    """Write the adapter aside and let it appear whole; the checkpoint goes last."""
+    ready = part / "ready"
+    shutil.rmtree(ready, ignore_errors=True)
+    try:
+        tunable.save(ready, base.id, tokenizer)
+        if kept:
+            write_json(ready / "vocabulary.json", list(kept))
+        write_json(ready / "card.json", card)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(ready, ignore_errors=True)
+        raise full_disk(error, ready) from error
     shutil.rmtree(path, ignore_errors=True)
-    part.replace(path)
-    return _adapter(path, trained=True)
+    ready.replace(path)
+    shutil.rmtree(part, ignore_errors=True)
 
 
-def _adapter(path: Path, *, trained: bool) -> Adapter:
+def open_base(base: ModelFolder, adapter: Path, models: Path) -> ModelFolder:
+    """The base of an adapter as it was trained: with the same vocabulary."""
+    listed = adapter / "vocabulary.json"
+    return prune(base, read_json(listed), models) if listed.is_file() else base
+
+
+class _Teacher:
+    """Pairs as rows of token ids."""
+
+    def __init__(self, tokenizer: Any, recipe: Recipe) -> None:
+        self.tokenizer = tokenizer
+        self.recipe = recipe
+
+    def rows(self, pairs: Sequence[Pair], epoch: int | None = None) -> list[Row]:
+        """Rows, each epoch augmented its own way; what asks too much is left out."""
+        chosen = []
+        for number, pair in enumerate(pairs):
+            one = slotted(pair) if self.recipe.slots else pair
+            if epoch is not None and one.attributes:
+                # the seed names the pair, so that a restart in mid-epoch sees the same
+                chance = random.Random(f"{self.recipe.seed}/{epoch}/{number}")  # noqa: S311
+                # what the text mentions is told from the values, not from their slots
+                other = augmented(
+                    pair, shuffle=self.recipe.shuffle, drop=self.recipe.drop, chance=chance
+                )
+                one = slotted(other) if self.recipe.slots else other
+            chosen.append(one)
+        asked = self.tokenizer(
+            [frame(self.tokenizer, one.request) for one in chosen],
+            add_special_tokens=not self.tokenizer.chat_template,
+        )["input_ids"]
+        said = self.tokenizer([one.completion for one in chosen], add_special_tokens=False)
+        return [
+            ([*request, *self._end(text)], len(request))
+            for request, text in zip(asked, said["input_ids"], strict=True)
+            if len(request) <= PROMPT_TOKENS
+        ]
+
+    def _end(self, text: list[int]) -> list[int]:
+        """A text with its end mark, or as much of it as fits."""
+        return [*text, self.tokenizer.eos_token_id][: self.recipe.max_tokens]
+
+
+def _vocabulary(
+    base: ModelFolder, pairs: Sequence[Pair], recipe: Recipe, part: Path, progress: Progress
+) -> list[int]:
+    """Tokens to keep; none, the vocabulary stays whole."""
+    if recipe.vocabulary == "full" or size_of(base) <= LARGE:
+        return []
+    kept: list[int] = _cached(
+        part / "vocabulary.json", lambda: list(_chosen(base, pairs, progress))
+    )
+    return kept
+
+
+def _chosen(base: ModelFolder, pairs: Sequence[Pair], progress: Progress) -> Sequence[int]:
+    progress("choosing a vocabulary")
+    texts = [f"{one.request}\n\n{one.completion}" for one in pairs]
+    texts += [slotted(one).completion for one in pairs if one.attributes]
+    return choose(base, [*texts, *_general(pairs), frame_of(base)])
+
+
+def frame_of(base: ModelFolder) -> str:
+    """What the model's own chat template puts around a request."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base.path, local_files_only=base.offline)
+    return frame(tokenizer, "")
+
+
+def _general(pairs: Sequence[Pair]) -> tuple[str, ...]:
+    return read_general(one.completion for one in pairs)
+
+
+def _cached(path: Path, make: Callable[[], Any]) -> Any:
+    """What an interrupted run had found already, so that it need not be found again."""
+    if not path.is_file():
+        write_json(path, make())
+    return read_json(path)
+
+
+def _measured(
+    model: Any, held_out: Sequence[Row], general: Sequence[Row]
+) -> dict[str, float | None]:
+    losses = {
+        "held_out": mean_loss(model, held_out) if held_out else None,
+        "general": mean_loss(model, general),
+    }
+    if any(loss is not None and not math.isfinite(loss) for loss in losses.values()):
+        raise ModelError("the model's loss is not a number; its weights are damaged")
+    return losses
+
+
+def _told(course: Course) -> dict[str, Any]:
+    return {
+        "steps": course.step,
+        "stopped": course.stopped,
+        "seconds": course.seconds,
+        "losses": course.losses,
+        "looks": [list(look) for look in course.looks],
+    }
+
+
+def _identity(base: ModelFolder, pairs: Sequence[Pair], recipe: Recipe) -> dict[str, Any]:
+    return {
+        "base": base.id,
+        "data": data_hash(pairs),
+        "format": FORMAT,
+        "precision": str(precision(recipe.device)),
+        "recipe": asdict(recipe),
+    }
+
+
+def _adapter(path: Path, base: ModelFolder, models: Path, *, trained: bool) -> Adapter:
     card = read_json(path / "card.json")
     return Adapter(
         version=card["version"],
         path=path,
+        base=open_base(base, path, models),
         seconds=card["seconds"],
-        loss_before=card["loss_before"],
-        loss_after=card["loss_after"],
+        loss_before=_number(card["loss_before"]),
+        loss_after=_number(card["loss_after"]),
         trained=trained,
     )
 
 
-def _data_hash(examples: Sequence[Example]) -> str:
-    pairs = [[prompt_for(one.brief), completion_for(one.draft)] for one in examples]
-    return hashlib.sha256(json.dumps(pairs, ensure_ascii=False).encode()).hexdigest()
-
-
-def _encode(tokenizer: Any, example: Example) -> tuple[list[int], int]:
-    """Token ids of prompt and ad, and where the ad begins."""
-    request = frame(tokenizer, prompt_for(example.brief))
-    answer = completion_for(without_terms(example.draft, example.brief))
-    prompt = tokenizer(request, add_special_tokens=not tokenizer.chat_template)["input_ids"]
-    ad = tokenizer(answer, add_special_tokens=False)["input_ids"]
-    return [*prompt, *ad, tokenizer.eos_token_id], len(prompt)
-
-
-def _batch_loss(model: Any, rows: Sequence[tuple[list[int], int]]) -> tuple[torch.Tensor, int]:
-    """Summed loss over the ads' tokens; the vocabulary is scored at those positions only."""
-    width = max(len(ids) for ids, _ in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)  # (B, T)
-    mask = torch.zeros(len(rows), width, dtype=torch.long)
-    target = torch.zeros(len(rows), width, dtype=torch.bool)
-    for row, (tokens, start) in enumerate(rows):
-        ids[row, : len(tokens)] = torch.tensor(tokens)
-        mask[row, : len(tokens)] = 1
-        target[row, start : len(tokens)] = True
-    hidden = model.get_decoder()(input_ids=ids, attention_mask=mask).last_hidden_state
-    scored = hidden[:, :-1][target[:, 1:]]  # (positions, D): each predicts the next token
-    logits = model.get_output_embeddings()(scored)
-    return cross_entropy(logits, ids[:, 1:][target[:, 1:]], reduction="sum"), int(target.sum())
-
-
-def _loss(model: Any, rows: Sequence[tuple[list[int], int]]) -> float:
-    """Mean loss per token."""
-    model.eval()
-    with torch.inference_mode():
-        sums = [_batch_loss(model, rows[at : at + BATCH]) for at in range(0, len(rows), BATCH)]
-    total = sum(float(loss) for loss, _ in sums)
-    return total / max(1, sum(count for _, count in sums))
-
-
-def _fit(
-    model: Any, rows: Sequence[tuple[list[int], int]], tuning: Tuning, progress: Progress
-) -> tuple[Any, list[float]]:
-    """Train LoRA matrices; the model's own weights stay."""
-    order = torch.Generator().manual_seed(tuning.seed)
-    layers = model.config.num_hidden_layers
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(tuning.seed)
-        config = LoraConfig(
-            r=tuning.rank,
-            lora_alpha=2 * tuning.rank,
-            lora_dropout=0.0,
-            target_modules=TARGETS,
-            # the lowest third stays as it is: a fifth less work
-            layers_to_transform=list(range(layers // 3, layers)),
-            task_type="CAUSAL_LM",
-        )
-        with quiet():
-            peft_model = get_peft_model(model, config)
-    weights = [weight for weight in peft_model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=tuning.learning_rate, weight_decay=0.01)
-    steps = tuning.epochs * math.ceil(len(rows) / BATCH)
-    losses: list[float] = []
-    peft_model.train()
-    for _ in range(tuning.epochs):
-        for batch in _batches(rows, order):
-            for group in optimizer.param_groups:
-                group["lr"] = tuning.learning_rate * _schedule(len(losses), steps)
-            losses.append(_step(model, batch, weights, optimizer))
-            progress(f"tuning, loss {losses[-1]:.2f}", len(losses) / steps)
-    return peft_model, losses
-
-
-def _batches(
-    rows: Sequence[tuple[list[int], int]], order: torch.Generator
-) -> list[list[tuple[list[int], int]]]:
-    """An epoch's batches in random order, each of about one length: padding is work, too."""
-    lengths = torch.tensor([len(ids) for ids, _ in rows])
-    near = (lengths + torch.rand(len(rows), generator=order) * JITTER).argsort().tolist()
-    batches = [[rows[one] for one in near[at : at + BATCH]] for at in range(0, len(near), BATCH)]
-    return [batches[at] for at in torch.randperm(len(batches), generator=order).tolist()]
-
-
-def _step(
-    model: Any, batch: Sequence[tuple[list[int], int]], weights: Sequence[Any], optimizer: Any
-) -> float:
-    kind = precision()
-    with torch.autocast("cpu", dtype=kind, enabled=kind != torch.float32):
-        loss, count = _batch_loss(model, batch)
-    mean = loss.float() / count
-    if not math.isfinite(float(mean.detach())):
-        raise ModelError("the tuning's loss is not a number; lower creative.learning_rate")
-    mean.backward()
-    torch.nn.utils.clip_grad_norm_(weights, 1.0)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return float(mean.detach())
-
-
-def _schedule(step: int, steps: int) -> float:
-    """Cosine to a tenth, after a warm-up of a tenth."""
-    warm = max(1, steps // 10)
-    if step < warm:
-        return (step + 1) / warm
-    return 0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,14 @@ class LocalWriter:
     def open(cls, base: ModelFolder, adapter: Path | None, *, threads: int) -> "LocalWriter":
         """Load a model and, when given, merge an adapter into it.
 
+        An adapter that holds a whole model, since all of it was tuned, takes the base's place.
+
         Raises:
             ModelError: One of them does not load.
         """
+        if adapter is not None and (adapter / "model.safetensors").is_file():
+            model, tokenizer = load(replace(base, path=str(adapter)), threads=threads)
+            return cls(name=base.id, model=model.to(precision()).eval(), tokenizer=tokenizer)
         model, tokenizer = load(base, threads=threads)
         if adapter is not None:
             from peft import PeftModel
