@@ -1,0 +1,239 @@
+"""Both steps together: learn from what people did last, then say what each will want next.
+
+With fewer people than the trees can learn from, or where they do not beat the best single source
+on people they have not seen, that source's own order stands, and the result says so.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from handbill.audience.recommend.candidates import Candidates, Pairs
+from handbill.audience.recommend.catalogue import Catalogue
+from handbill.audience.recommend.diversity import rearrange
+from handbill.audience.recommend.histories import MOST_EVENTS, Floats, Histories, Ints
+from handbill.audience.recommend.neighbours import CHOICES, TOGETHER, Alike
+from handbill.audience.recommend.pairs import look_up, ranks
+from handbill.audience.recommend.ranker import Ranker, fit_ranker, gather, order
+from handbill.audience.recommend.ranking import Fits, Quality, best_of, lists, quality
+from handbill.audience.recommend.sources import AlikeText, Habit, Popular
+
+LEAST_PEOPLE = 200
+"""With two occasions or more; fewer teach a ranker little but noise."""
+REPEATS_FROM = 0.02
+"""Share of last events that repeat an earlier item, from which on repeats are recommended."""
+DEPTH = 5
+"""Times the list's length that diversity and novelty choose from."""
+BATCH = 512
+FUSION = 60.0
+"""Constant of reciprocal rank fusion (Cormack, Clarke & Büttcher 2009)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to recommend.
+
+    Attributes:
+        each: Candidates that each source may name for a person.
+        training_people: Most people that the ranker learns from.
+        diversity: See `diversity.rearrange`.
+        novelty: See `diversity.rearrange`.
+        seed: Of folds, trees and samples.
+    """
+
+    each: int = 60
+    training_people: int = 25_000
+    diversity: float = 0.0
+    novelty: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommended:
+    """Lists of some people.
+
+    Attributes:
+        items: (P, k) index into the catalogue, best first, -1 where a list ends.
+        sources: (P, k) index of the source that ranked the item highest; -1 beside -1.
+    """
+
+    items: Ints
+    sources: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommender:
+    """What `fit` learned.
+
+    Attributes:
+        candidates: The first step, fitted on everything.
+        ranker: The second; None where counting stands in.
+        method: `ranker`, the name of the best single source, or `counting`.
+        held_out: Quality by method, on people and events it did not learn from.
+        options: As fitted with.
+    """
+
+    candidates: Candidates
+    ranker: Ranker | None
+    method: str
+    held_out: dict[str, Quality]
+    options: Options
+
+    def recommend(self, histories: Histories, k: int) -> Recommended:
+        """The best k items for each person.
+
+        Args:
+            histories: (P) may be empty for new people.
+            k: Length.
+        """
+        depth = k * DEPTH if self.options.diversity or self.options.novelty else k
+        items = np.full((len(histories), k), -1, np.int64)
+        sources = np.full((len(histories), k), -1, np.int64)
+        for start, some in batches(histories):
+            pairs = self.candidates.pairs(some)
+            longer = order(pairs.rows, pairs.items, self.scores(pairs), len(some), depth)
+            chosen = rearrange(
+                longer, self.candidates.catalogue.vectors, self.candidates.popularity, k,
+                diversity=self.options.diversity, novelty=self.options.novelty,
+            )  # fmt: skip
+            rows = slice(start, start + len(some))
+            items[rows, : chosen.shape[1]] = chosen
+            sources[rows, : chosen.shape[1]] = self._origins(pairs, chosen)
+        return Recommended(items=items, sources=sources)
+
+    def scores(self, pairs: Pairs) -> Floats:
+        """(M,) what the second step makes of candidates."""
+        if self.ranker is not None:
+            return self.ranker.scores(pairs)
+        names = [source.name for source in self.candidates.sources]
+        if self.method in names:
+            names = [self.method, "popular"]
+        return fused(pairs, names)
+
+    def _origins(self, pairs: Pairs, chosen: Ints) -> Ints:
+        """Which source ranked each chosen item highest; popularity only where no other did."""
+        names = [source.name for source in self.candidates.sources]
+        width = len(self.candidates.catalogue)
+        keys = pairs.rows.astype(np.int64) * width + pairs.items
+        columns = [pairs.names.index(f"{name}_rank") for name in names]
+        places = pairs.features[:, columns].copy()
+        for number, name in enumerate(names):
+            places[pairs.features[:, pairs.names.index(name)] == 0, number] = np.inf
+            places[:, number] += 1e6 if name == "popular" else 0.0
+        best = np.argmin(places, axis=1)
+        asked = np.arange(len(chosen))[:, None] * width + chosen
+        place = np.minimum(np.searchsorted(keys, asked.ravel()), max(len(keys) - 1, 0))
+        found = best[place].reshape(chosen.shape) if len(keys) else np.zeros_like(chosen)
+        return np.where(chosen >= 0, found, -1)
+
+
+def fused(pairs: Pairs, names: Sequence[str]) -> Floats:
+    """(M,) sum over sources of 1 / (60 + place); a source that does not know an item adds none."""
+    total = np.zeros(len(pairs.rows), np.float32)
+    for name in names:
+        value = pairs.features[:, pairs.names.index(name)]
+        place = ranks(pairs.rows, value)
+        total += np.where(value > 0, 1 / (FUSION + place), 0.0).astype(np.float32)
+    return total
+
+
+def fit(
+    histories: Histories,
+    catalogue: Catalogue,
+    options: Options,
+    *,
+    more: Sequence[Fits] = (),
+    tell: Callable[[str, float], None] = lambda message, share: None,
+) -> Recommender:
+    """Learn both steps.
+
+    Args:
+        histories: (P) of everyone.
+        catalogue: The items.
+        options: How.
+        more: Further sources, such as the Transformer.
+        tell: Told what is being done and how far it all is, 0 to 1.
+    """
+    histories = histories.newest(MOST_EVENTS)
+    repeats = repeating(histories) >= REPEATS_FROM
+    learners = int((histories.last_occasions >= 1).sum())
+    if learners < LEAST_PEOPLE:
+        sources = [one.fit(histories) for one in _counting(catalogue, repeats)]
+        candidates = Candidates.of(
+            sources, catalogue, histories, each=options.each, repeats=repeats
+        )
+        return Recommender(
+            candidates=candidates, ranker=None, method="counting", held_out={}, options=options
+        )
+    tell("what follows what", 0.0)
+    follows = best_of(CHOICES, histories, repeats=repeats)
+    unfitted: list[Fits] = [follows, *_counting(catalogue, repeats)[1:], *more]
+    tell("sources", 0.2)
+    before = histories.without_last()
+    early = [one.fit(before) for one in unfitted]
+    candidates = Candidates.of(early, catalogue, before, each=options.each, repeats=repeats)
+    ranker, held_out = _learn(candidates, histories, options, tell)
+    method = max(held_out, key=lambda name: held_out[name].ndcg)
+    tell("sources, with the last events", 0.9)
+    late = Candidates.of(
+        [one.fit(histories) for one in early], catalogue, histories,
+        each=options.each, repeats=repeats,
+    )  # fmt: skip
+    return Recommender(
+        candidates=late, ranker=ranker if method == "ranker" else None, method=method,
+        held_out=held_out, options=options,
+    )  # fmt: skip
+
+
+def _learn(
+    candidates: Candidates,
+    histories: Histories,
+    options: Options,
+    tell: Callable[[str, float], None],
+) -> tuple[Ranker, dict[str, Quality]]:
+    """A ranker, and how good it and each source alone are at what people did last.
+
+    Args:
+        candidates: Fitted on what was before that.
+        histories: Whole.
+        options: How many learn.
+        tell: Told how far it is.
+    """
+    before, wanted = histories.without_last(), histories.last()
+    some = np.flatnonzero(before.lengths > 0)
+    if len(some) > options.training_people:
+        rng = np.random.default_rng(options.seed)
+        some = np.sort(rng.choice(some, options.training_people, replace=False))
+    asked, wanted = before.take(some), wanted[some]
+    examples = gather(
+        candidates, asked, wanted, lambda share: tell("candidates", 0.3 + 0.3 * share)
+    )
+    tell("ranking", 0.6)
+    held_out = {
+        source.name: quality(lists(source, asked, 10, repeats=candidates.repeats), wanted)
+        for source in candidates.sources
+    }
+    ranker = fit_ranker(examples, wanted, options.seed)
+    return ranker, {"ranker": ranker.held_out, **held_out}
+
+
+def repeating(histories: Histories) -> float:
+    """Share of what people did last that they had had to do with before."""
+    last, before = histories.last(), histories.without_last().counts()
+    rows, items = last.nonzero()
+    known = before.getnnz(axis=1)[rows] > 0
+    if not known.any():
+        return 0.0
+    return float((look_up(before, rows[known], items[known]) > 0).mean())
+
+
+def batches(histories: Histories) -> Iterator[tuple[int, Histories]]:
+    """People some hundred at a time, with the number of the first."""
+    for start in range(0, len(histories), BATCH):
+        yield start, histories.take(np.arange(start, min(start + BATCH, len(histories))))
+
+
+def _counting(catalogue: Catalogue, repeats: bool) -> list[Fits]:
+    habit: list[Fits] = [Habit()] if repeats else []
+    return [CHOICES[0], TOGETHER, Alike(), AlikeText(catalogue=catalogue), Popular(), *habit]
