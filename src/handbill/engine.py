@@ -1,5 +1,6 @@
 """One Ibis connection: DuckDB here, so that the same expressions can run on Spark there."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,6 +13,10 @@ from handbill.errors import ConfigError, SourceError
 
 Engine: TypeAlias = Any
 """An Ibis backend: DuckDB's from `connect` or Spark's from `connect_spark`."""
+
+DUCKDB = "duckdb"
+PLACE = 7_130_951_843_276_501_993
+"""Stands for the first parameter of a prepared query; the next ones count up from it."""
 
 
 def connect(*, memory_gb: float = 4.0, threads: int | None = None) -> Backend:
@@ -34,6 +39,18 @@ def connect(*, memory_gb: float = 4.0, threads: int | None = None) -> Backend:
     if threads is not None:
         backend.raw_sql(f"SET threads = {int(threads)}")
     return backend
+
+
+def open_engine(name: str) -> Engine:
+    """Open the engine that a setting names.
+
+    Args:
+        name: `duckdb`, or a Spark master: `local[2]`, `spark://host:port`, `yarn`, `k8s://...`.
+
+    Raises:
+        ConfigError: Spark cannot be reached.
+    """
+    return connect() if name == DUCKDB else connect_spark(name)
 
 
 def connect_spark(master: str, *, memory_gb: float = 4.0, partitions: int = 64) -> Engine:
@@ -119,3 +136,30 @@ def collect(backend: Engine, table: "ibis.Table") -> pa.Table:
     if isinstance(backend, Backend):
         return table.to_pyarrow()
     return backend._session.sql(backend.compile(table)).toArrow()
+
+
+def prepare(
+    backend: Engine, table: "ibis.Table", *parameters: "ibis.Value"
+) -> Callable[..., pa.Table]:
+    """Compile a query once that runs many times: Ibis takes as long to compile as DuckDB to run.
+
+    Args:
+        backend: Where it runs.
+        table: The query.
+        parameters: Whole numbers in it, from `ibis.param("int64")`.
+
+    Returns:
+        Gives the rows; takes one value for each parameter, in their order.
+    """
+    places = {parameter: PLACE + rank for rank, parameter in enumerate(parameters)}
+    sql = backend.compile(table, params=places)
+    if not isinstance(backend, Backend):
+        return lambda *values: backend._session.sql(_placed(sql, values)).toArrow()
+    schema = table.schema().to_pyarrow()
+    return lambda *values: backend.con.sql(_placed(sql, values)).to_arrow_table().cast(schema)
+
+
+def _placed(sql: str, values: tuple[int, ...]) -> str:
+    for rank, value in enumerate(values):
+        sql = sql.replace(str(PLACE + rank), str(int(value)))
+    return sql

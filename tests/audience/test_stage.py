@@ -7,6 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from handbill.audience import Settings
+from handbill.audience.copurchase import (
+    KEYS,
+    WINDOW,
+    copurchase_days,
+    copurchase_table,
+    copurchases,
+)
+from handbill.audience.windows import over
 from handbill.errors import ConfigError, SourceError
 from handbill.workspace import read_json
 
@@ -64,6 +72,15 @@ def test_every_table_of_the_contract_is_written(corner):
     even = {row["segment_id"] for row in members if not int(row["person"][1:]) % 2}
     assert odd.isdisjoint(even)
     assert all(fact["en"] and fact["zh"] for one in segments for fact in one["facts"])
+    for name, key in {"product_features": "item_id", "customer_category": "category"}.items():
+        assert set(pq.read_table(tables / f"{name}.parquet").column(key).to_pylist()) == (
+            {"milk", "soap"} if key == "item_id" else {"Milk", "Soap"}
+        )
+    assert pq.read_table(tables / "sessions.parquet").num_rows == 20 * 40 + 20 + 1
+    assert pq.read_table(tables / "copurchases.parquet").num_rows == 0  # one line a basket
+    worth = {row["person"]: row for row in pq.read_table(tables / "value.parquet").to_pylist()}
+    assert len(worth) == 40 and worth["p01"]["visits"] == 40
+    assert read_json(tables / "value.json")["enough"] is False  # 20 people ever came back
     assert result.figures["people"] == 40 and result.figures["dates"] == 4
     assert all(path.exists() for path in result.outputs)
 
@@ -133,7 +150,7 @@ def test_a_missing_log_says_what_to_run(corner):
     [
         ("min_segment", 1),
         ("max_segments", 0),
-        ("max_segments", 25),
+        ("max_segments", 101),
         ("horizon_days", 0),
         ("departments", -1),
         ("seed", -1),
@@ -156,3 +173,24 @@ def test_campaigns_that_begin_on_the_plans_day_are_planned(corner):
     assert result.figures["dates"] == 1
     path = corner.workspace.tables / "affinity" / f"as_of={date(2026, 3, 31)}"
     assert pq.read_table(path / "affinity.parquet").num_rows == 4
+
+
+def test_an_unknown_engine_is_named():
+    with pytest.raises(ConfigError, match=r"audience\.engine is 'snowflake'.*duckdb"):
+        Settings(engine="snowflake")
+
+
+def test_pairs_counted_at_once_are_those_of_the_windows(corner):
+    rng = np.random.default_rng(3)
+    events = []
+    for number in range(400):
+        when = f"2026-0{rng.integers(1, 4)}-{rng.integers(10, 28)}T{rng.integers(10, 24)}:59:30"
+        for item in rng.choice(["milk", "tea", "own-tea", "soap"], rng.integers(1, 4)):
+            events.append(corner.buys(f"p{number % 9}", when, str(item)))
+    corner.write(events)
+    log, day = corner.log("2026-03-20"), date(2026, 3, 20)
+    keys = [("item_id", "ascending"), ("other_id", "ascending")]
+    at_once = copurchases(log.lines, day, least=7).to_pyarrow().sort_by(keys)
+    windows = over(copurchase_days(log.lines), KEYS, day, WINDOW)
+    assert at_once.num_rows >= 5
+    assert at_once.equals(copurchase_table(windows, least=7).to_pyarrow().sort_by(keys))

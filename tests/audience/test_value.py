@@ -252,7 +252,7 @@ def test_a_day_is_the_shops_and_two_baskets_of_a_day_are_one(corner):
         ]
     )
     log = corner.log("2026-03-08", "America/New_York")
-    bought = purchases_of(log.lines, date(2026, 3, 8))
+    bought = purchases_of(log, date(2026, 3, 8))
     assert bought.people == ["ann", "bob"]
     days = bought.day - (date(2026, 2, 28) - EPOCH).days
     rows = list(zip(bought.person, days, bought.spend, strict=True))

@@ -9,7 +9,7 @@ from datetime import date
 
 import ibis
 from ibis import Table, _
-from ibis.expr.types import NumericValue
+from ibis.expr.types import IntegerScalar, NumericValue
 
 from handbill.audience.lines import DAY, PURCHASE, RECEIVED, REDEEMED, second_of
 
@@ -99,12 +99,17 @@ def campaign_affinity(
         One row per person and campaign, the columns of `MEANINGS`; counts and shares are 0 where
         the person bought nothing.
     """
-    cut = second_of(as_of)
+    scope = catalog.campaigns.filter(_.id.isin(list(campaign_ids)))
+    return affinity_at(lines, catalog, scope, second_of(as_of))
+
+
+def affinity_at(
+    lines: Table, catalog: CampaignTables, campaigns: Table, cut: int | IntegerScalar
+) -> Table:
+    """`campaign_affinity` to a table of campaigns as of an epoch second, maybe a parameter."""
     past = lines.filter(_.second < cut)
     bought = past.filter((_.event == PURCHASE) & (_.second >= cut - 365 * DAY))
-    scope = catalog.campaigns.filter(_.id.isin(list(campaign_ids))).select(
-        campaign_id="id", kind="kind"
-    )
+    scope = campaigns.select(campaign_id="id", kind="kind")
     wanted = catalog.items.semi_join(scope, "campaign_id")
     pairs = past.select("person").distinct().cross_join(scope.select("campaign_id"))
     for part in (
@@ -119,7 +124,7 @@ def campaign_affinity(
     return pairs.mutate({name: pairs[name].fill_null(0) for name in zero}).select(*MEANINGS)
 
 
-def _products(bought: Table, wanted: Table, cut: int) -> Table:
+def _products(bought: Table, wanted: Table, cut: int | IntegerScalar) -> Table:
     """The campaign's own products; one in several of its offers counts once."""
     own = wanted.select("campaign_id", "product_id").distinct()
     quarter = cut - 90 * DAY
@@ -143,7 +148,7 @@ def _products(bought: Table, wanted: Table, cut: int) -> Table:
     )
 
 
-def _offers(bought: Table, wanted: Table, cut: int) -> Table:
+def _offers(bought: Table, wanted: Table, cut: int | IntegerScalar) -> Table:
     """Each offer apart: a coupon is for one of them, and used for what is bought repeatedly."""
     quarter = cut - 90 * DAY
     size = wanted.group_by("campaign_id").aggregate(offers=_.offer_id.nunique())
@@ -167,7 +172,7 @@ def _offers(bought: Table, wanted: Table, cut: int) -> Table:
     return sums.mutate(offer_share=_.offers_bought / _.offers).drop("offers")
 
 
-def _categories(bought: Table, wanted: Table, cut: int) -> Table:
+def _categories(bought: Table, wanted: Table, cut: int | IntegerScalar) -> Table:
     """The categories of the campaign's products, weighed by how much of each it covers."""
     quarter = cut - 90 * DAY
     own = wanted.select("campaign_id", "product_id").distinct()
@@ -240,7 +245,7 @@ def _redemptions(past: Table, items: Table, wanted: Table) -> Table:
     )
 
 
-def _kind(past: Table, campaigns: Table, scope: Table, cut: int) -> Table:
+def _kind(past: Table, campaigns: Table, scope: Table, cut: int | IntegerScalar) -> Table:
     """What the person was sent and used of earlier campaigns of the same kind, and of late."""
     told = past.filter(_.event.isin([RECEIVED, REDEEMED])).inner_join(
         campaigns.select(promotion_id="id", earlier_kind="kind"), "promotion_id"

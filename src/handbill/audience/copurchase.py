@@ -8,10 +8,10 @@ from datetime import date
 import ibis
 from ibis import Table, _
 
-from handbill.audience.lines import DAY, PURCHASE
-from handbill.audience.windows import over
+from handbill.audience.lines import DAY, PURCHASE, second_of
 
 KEYS = ("item_id", "other_id")
+BASKET = ["person", "basket", "day"]
 WINDOW = (365,)
 MOST_ITEMS = 50
 """A basket of more products says little of any two, and its pairs are many: it is left out."""
@@ -39,17 +39,9 @@ def copurchase_days(lines: Table) -> Table:
         As of `windows.by_day`: `baskets` per day and pair. A product with itself stands for its
         own baskets, and two empty ids for all of them.
     """
-    bought = lines.filter((_.event == PURCHASE) & _.item_id.notnull())
-    items = bought.group_by(
-        "person", "basket", "item_id", day=(_.second // DAY).cast("int64")
-    ).aggregate(first=_.second.min(), last=_.second.max())
-    sizes = items.group_by("person", "basket", "day").aggregate(
-        items=_.count(), first=_["first"].min(), last=_["last"].max()
-    )
-    fit = sizes.filter(_["items"] <= MOST_ITEMS)
-    one = items.semi_join(fit, ["person", "basket", "day"])
-    other = one.select("person", "basket", "day", other_id="item_id")
-    pairs = one.inner_join(other, ["person", "basket", "day"]).filter(_.item_id <= _.other_id)
+    one, fit = _held(lines)
+    other = one.select(*BASKET, other_id="item_id")
+    pairs = one.inner_join(other, BASKET).filter(_.item_id <= _.other_id)
     columns = ["day", *KEYS, "first", "last"]
     everything = fit.mutate(item_id=ibis.literal(""), other_id=ibis.literal(""))
     rows = ibis.union(pairs.select(columns), everything.select(columns))
@@ -69,7 +61,19 @@ def copurchases(lines: Table, as_of: date, *, least: int = 5) -> Table:
     Returns:
         One row per pair, the columns of `MEANINGS`.
     """
-    return copurchase_table(over(copurchase_days(lines), KEYS, as_of, WINDOW), least=least)
+    # Not by way of the days: a pair's count on each day is most of that work.
+    cut = second_of(as_of)
+    one, fit = _held(lines.filter((_.second < cut) & (_.second >= cut - WINDOW[0] * DAY)))
+    alone = one.group_by("item_id").aggregate(together=_.count())
+    frequent = one.semi_join(alone.filter(_.together >= least), "item_id")
+    other = frequent.select(*BASKET, other_id="item_id")
+    pairs = frequent.inner_join(other, BASKET).filter(_.item_id < _.other_id)
+    counts = pairs.group_by(*KEYS).aggregate(together=_.count())
+    return _measures(
+        counts.filter(_.together >= least),
+        alone.select("item_id", "together", other_id="item_id"),
+        fit.aggregate(total=_.count()),
+    )
 
 
 def copurchase_table(windows: Table, *, least: int = 5) -> Table:
@@ -78,6 +82,26 @@ def copurchase_table(windows: Table, *, least: int = 5) -> Table:
     alone = counts.filter((_.item_id == _.other_id) & (_.item_id != ""))
     total = counts.filter(_.item_id == "").select(total="together")
     pairs = counts.filter((_.item_id < _.other_id) & (_.together >= least) & (_.item_id != ""))
+    return _measures(pairs, alone, total)
+
+
+def _held(lines: Table) -> tuple[Table, Table]:
+    """What each basket held, each product once, and the baskets; those that are too full left out.
+
+    A basket that passes midnight is one on either day.
+    """
+    bought = lines.filter((_.event == PURCHASE) & _.item_id.notnull())
+    items = bought.group_by(
+        "person", "basket", "item_id", day=(_.second // DAY).cast("int64")
+    ).aggregate(first=_.second.min(), last=_.second.max())
+    sizes = items.group_by(*BASKET).aggregate(
+        items=_.count(), first=_["first"].min(), last=_["last"].max()
+    )
+    fit = sizes.filter(_["items"] <= MOST_ITEMS)
+    return items.semi_join(fit, BASKET), fit
+
+
+def _measures(pairs: Table, alone: Table, total: Table) -> Table:
     first = alone.select("item_id", item_baskets="together")
     second = alone.select("other_id", other_baskets="together")
     joined = pairs.inner_join(first, "item_id").inner_join(second, "other_id").cross_join(total)

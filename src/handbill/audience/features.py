@@ -6,7 +6,7 @@ from datetime import date
 
 import ibis
 from ibis import Table, _
-from ibis.expr.types import FloatingColumn, IntegerColumn
+from ibis.expr.types import FloatingColumn, IntegerColumn, IntegerScalar
 
 from handbill.audience.lines import DAY, PURCHASE, RECEIVED, REDEEMED, enrich, second_of
 
@@ -82,7 +82,13 @@ def customer_features(
 
 def features_of(lines: Table, as_of: date, *, departments: Sequence[str] = ()) -> Table:
     """`customer_features` of lines that `enrich` made, so that many days share one preparation."""
-    cut = second_of(as_of)
+    return features_at(lines, second_of(as_of), departments=departments)
+
+
+def features_at(
+    lines: Table, cut: int | IntegerScalar, *, departments: Sequence[str] = ()
+) -> Table:
+    """`features_of` as of an epoch second, which may be a parameter of a prepared query."""
     past = lines.filter(_.second < cut)
     bought = past.filter(_.event == PURCHASE)
     people = past.select("person").distinct()
@@ -129,7 +135,7 @@ def department_columns(departments: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def _visits(bought: Table, cut: int) -> Table:
+def _visits(bought: Table, cut: int | IntegerScalar) -> Table:
     """When and how often: one row per basket first, so that each counts once."""
     year, quarter, month = (cut - days * DAY for days in (365, 90, 30))
     baskets = bought.group_by("person", "basket").aggregate(
@@ -172,7 +178,9 @@ def _visits(bought: Table, cut: int) -> Table:
     ).drop("first_recent", "last_recent")
 
 
-def _spending(bought: Table, past: Table, cut: int, departments: Sequence[str]) -> Table:
+def _spending(
+    bought: Table, past: Table, cut: int | IntegerScalar, departments: Sequence[str]
+) -> Table:
     """On what, and at what price."""
     quarter = cut - 90 * DAY
     year = bought.filter(_.second >= cut - 365 * DAY)
@@ -206,7 +214,7 @@ def _spending(bought: Table, past: Table, cut: int, departments: Sequence[str]) 
     return sums.left_join(refunded, "person").drop("person_right")
 
 
-def _response(past: Table, cut: int) -> Table:
+def _response(past: Table, cut: int | IntegerScalar) -> Table:
     """What earlier campaigns brought; each counts once, whatever the number of its coupons."""
     quarter = cut - 90 * DAY
     told = past.filter(_.event.isin([RECEIVED, REDEEMED]))
@@ -226,5 +234,5 @@ def _part(some: IntegerColumn, whole: IntegerColumn) -> FloatingColumn:
     return (some.fill_null(0) / whole).clip(0.0, 1.0)
 
 
-def _days(second: IntegerColumn, cut: int) -> IntegerColumn:
+def _days(second: IntegerColumn, cut: int | IntegerScalar) -> IntegerColumn:
     return ((cut - second) // DAY).cast("int64")

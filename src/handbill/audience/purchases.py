@@ -9,11 +9,13 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-from ibis import Table, _
+from ibis import _
 from numpy.typing import NDArray
 
 from handbill.audience.bgnbd import Histories, Matrix
 from handbill.audience.lines import DAY, PURCHASE, second_of
+from handbill.audience.tables import Log
+from handbill.engine import collect
 
 Integers = NDArray[np.int64]
 
@@ -86,18 +88,18 @@ class History:
     timing: Histories
 
 
-def purchases_of(lines: Table, as_of: date) -> Purchases:
+def purchases_of(log: Log, as_of: date) -> Purchases:
     """The days on which people bought, before a day.
 
     Args:
-        lines: From `enrich`.
+        log: The log.
         as_of: Nothing from this day's midnight (UTC) on is looked at.
     """
-    bought = lines.filter((_.event == PURCHASE) & (_.second < second_of(as_of)))
+    bought = log.lines.filter((_.event == PURCHASE) & (_.second < second_of(as_of)))
     days = bought.group_by("person", day=(bought.local // DAY).cast("int64")).aggregate(
         spend=bought.value.sum().cast("float64")
     )
-    rows = days.to_pyarrow().sort_by([("person", "ascending"), ("day", "ascending")])
+    rows = collect(log.engine, days).sort_by([("person", "ascending"), ("day", "ascending")])
     names = rows.column("person").combine_chunks().dictionary_encode()
     if isinstance(names, pa.ChunkedArray):
         names = names.combine_chunks()

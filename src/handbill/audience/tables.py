@@ -15,7 +15,7 @@ from ibis.backends.duckdb import Backend
 
 from handbill.audience.affinity import CampaignTables, campaign_items
 from handbill.audience.lines import enrich
-from handbill.engine import read_parquet
+from handbill.engine import Engine, collect, keep, read_parquet
 from handbill.trust.reading import read_log
 from handbill.types import ShopProfile
 from handbill.workspace import Workspace
@@ -35,12 +35,14 @@ class Log:
     """The log, prepared once and read for many days.
 
     Attributes:
+        engine: Where the tables live.
         lines: From `lines.enrich`, in memory.
         campaigns: The shop's campaigns and what they offer.
         starts: First day (UTC) of each campaign, by id, in the order of time.
         chinese: Chinese name of a category, where the catalogue has one.
     """
 
+    engine: Engine
     lines: Table
     campaigns: CampaignTables
     starts: dict[str, date]
@@ -52,11 +54,11 @@ class Log:
         return [one for one, start in self.starts.items() if first <= start < last]
 
 
-def open_log(backend: Backend, workspace: Workspace, shop: ShopProfile) -> Log:
+def open_log(backend: Engine, workspace: Workspace, shop: ShopProfile) -> Log:
     """Read what the stage needs of the log and the catalogue into memory.
 
     Args:
-        backend: From `engine.connect`.
+        backend: From `engine.open_engine`.
         workspace: A workspace that `events` has filled; campaigns and offers may be missing.
         shop: Its clock's zone is used.
 
@@ -65,18 +67,25 @@ def open_log(backend: Backend, workspace: Workspace, shop: ShopProfile) -> Log:
     """
     events = read_log(backend, workspace)
     products = read_parquet(backend, workspace.catalog / "products.parquet")
-    campaigns = _optional(backend, workspace.catalog / "campaigns.parquet", CAMPAIGNS)
-    offers = _optional(backend, workspace.catalog / "offers.parquet", OFFERS)
-    items = _optional(backend, workspace.catalog / "offer_products.parquet", OFFER_PRODUCTS)
-    lines = backend.create_table("audience_lines", enrich(events, products, shop.timezone))
-    offered = backend.create_table("audience_items", campaign_items(offers, items, products))
-    rows = campaigns.select("id", "starts_at").order_by(["starts_at", "id"]).to_pyarrow()
+    campaigns = _optional(backend, products, workspace.catalog / "campaigns.parquet", CAMPAIGNS)
+    offers = _optional(backend, products, workspace.catalog / "offers.parquet", OFFERS)
+    items = _optional(
+        backend, products, workspace.catalog / "offer_products.parquet", OFFER_PRODUCTS
+    )
+    lines = keep(backend, "audience_lines", enrich(events, products, shop.timezone))
+    offered = keep(backend, "audience_items", campaign_items(offers, items, products))
+    if isinstance(backend, Backend):
+        lines, offered = _encoded(backend)
+    begun = campaigns.select("id", "starts_at").order_by(["starts_at", "id"])
+    rows = collect(backend, begun.cast({"starts_at": "timestamp('UTC', 6)"}))
     names: dict[str, str] = {}
     if "category_zh" in products.columns:
         known = products.filter(products.category_zh.notnull() & products.category.notnull())
-        pairs = known.group_by("category").aggregate(zh=known.category_zh.min()).to_pyarrow()
+        named = known.group_by("category").aggregate(zh=known.category_zh.min())
+        pairs = collect(backend, named)
         names = {row["category"]: row["zh"] for row in pairs.to_pylist()}
     return Log(
+        engine=backend,
         lines=lines,
         campaigns=CampaignTables(campaigns=campaigns, items=offered),
         starts={row["id"]: row["starts_at"].date() for row in rows.to_pylist()},
@@ -84,11 +93,41 @@ def open_log(backend: Backend, workspace: Workspace, shop: ShopProfile) -> Log:
     )
 
 
-def _optional(backend: Backend, path: Path, columns: dict[str, str]) -> Table:
-    """A table that a shop without campaigns does not have."""
+def _optional(backend: Engine, like: Table, path: Path, columns: dict[str, str]) -> Table:
+    """A table that a shop without campaigns does not have: empty then, drawn from any other."""
     if path.exists():
         return read_parquet(backend, path)
-    return backend.create_table(f"audience_{path.stem}", schema=ibis.schema(columns))
+    nothing = {name: ibis.null(kind) for name, kind in columns.items()}
+    return like.filter(ibis.literal(False)).select(**nothing)
+
+
+def _encoded(backend: Backend) -> tuple[Table, Table]:
+    """The same lines and items with texts that repeat as numbers, which group twice as fast.
+
+    DuckDB reads an enumeration as the text it stands for; of baskets only equality matters.
+    """
+    texts = {
+        "person": "SELECT person FROM audience_lines",
+        "event": "SELECT event FROM audience_lines",
+        "department": "SELECT department FROM audience_lines",
+        "category": "SELECT category FROM audience_lines UNION SELECT category FROM audience_items",
+        "item_id": "SELECT item_id FROM audience_lines UNION SELECT product_id FROM audience_items",
+    }
+    for name, source in texts.items():
+        values = f"SELECT v FROM ({source}) t(v) WHERE v IS NOT NULL GROUP BY v ORDER BY v"
+        backend.raw_sql(f"CREATE TYPE {name}_text AS ENUM ({values})")
+    casts = ", ".join(f"{name}::{name}_text AS {name}" for name in texts)
+    backend.raw_sql(
+        f"CREATE TABLE audience_codes AS SELECT * REPLACE ({casts}, "
+        "(hash(basket) >> 1)::BIGINT AS basket) FROM audience_lines"
+    )
+    backend.raw_sql(
+        "CREATE TABLE audience_offered AS SELECT * REPLACE "
+        "(product_id::item_id_text AS product_id, category::category_text AS category) "
+        "FROM audience_items"
+    )
+    backend.raw_sql("DROP TABLE audience_lines; DROP TABLE audience_items")
+    return backend.table("audience_codes"), backend.table("audience_offered")
 
 
 @contextmanager

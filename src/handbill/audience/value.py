@@ -340,6 +340,19 @@ def _unanswered(
     return tuple(why)
 
 
+def value_table(value: Value) -> pa.Table:
+    """`tables/value.parquet`: money and counts are whole, what is unknown is null."""
+
+    def column(name: str, values: Matrix) -> pa.Array:
+        whole = name == "visits" or name.endswith("_micros")
+        exact = pa.array(np.round(values) if whole else values, pa.float64(), from_pandas=True)
+        return exact.cast(pa.int64()) if whole else exact
+
+    columns = {name: column(name, values) for name, values in value.columns.items()}
+    people = pa.array(value.people, pa.string())
+    return pa.table({"person": people, **columns}).sort_by("person")
+
+
 def value_record(value: Value, as_of: date) -> dict[str, Any]:
     """`tables/value.json`: how the table was made and how well it did where that is known."""
     timing, money = value.timing, value.money
