@@ -40,6 +40,7 @@ EVENT_SCHEMA = pa.schema(
         ("promotion_id", pa.string()),
         ("coupon", pa.string()),
         ("is_human", pa.bool_()),
+        ("context", pa.string()),
     ]
 )
 

@@ -39,6 +39,7 @@ class Settings:
         walk_forward_pairs: The backtest leaves out campaigns that were mailed to fewer people.
         min_position_sales: Units sold in a display or mailer location below which its effect is
             not reported.
+        min_curve_answers: Redemptions below which a point of a response curve is not reported.
         min_person_baskets: Baskets below which a person's habits count as their segment's.
         seed: Seed of every draw.
 
@@ -67,6 +68,7 @@ class Settings:
     walk_forward_from: int = 9
     walk_forward_pairs: int = 100
     min_position_sales: int = 200
+    min_curve_answers: int = 20
     min_person_baskets: int = 8
     seed: int = 0
 
@@ -93,6 +95,7 @@ class Settings:
         _whole("walk_forward_from", self.walk_forward_from, 2, 10_000)
         _whole("walk_forward_pairs", self.walk_forward_pairs, 1, 10_000_000)
         _whole("min_position_sales", self.min_position_sales, 20, 10_000_000)
+        _whole("min_curve_answers", self.min_curve_answers, 5, 10_000_000)
         _whole("min_person_baskets", self.min_person_baskets, 1, 10_000)
         _whole("seed", self.seed, 0, 2**31 - 1)
 

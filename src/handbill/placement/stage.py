@@ -1,10 +1,8 @@
 """Runs the stage: models, walk-forward scores, places, send times, then the plan."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -29,6 +27,7 @@ from handbill.placement.pairs import Campaign, read_campaigns, view_events, with
 from handbill.placement.planning.chances import Chances
 from handbill.placement.planning.changes import Earlier
 from handbill.placement.planning.plan import check, horizon, make_plan
+from handbill.placement.record import Record
 from handbill.placement.response.calibration import Calibration
 from handbill.placement.response.model import ResponseModel, save
 from handbill.placement.response.walk_forward import (
@@ -40,11 +39,10 @@ from handbill.placement.response.walk_forward import (
     walk,
 )
 from handbill.placement.settings import Settings
-from handbill.placement.strategy.positions import Position, measure_positions
-from handbill.placement.strategy.send_time import send_times
+from handbill.placement.strategy.measure import Strategy, measure
 from handbill.ports import Progress
 from handbill.state import open_state, plans
-from handbill.types import ShopProfile, StageResult, Text
+from handbill.types import ShopProfile, StageResult
 from handbill.workspace import Workspace, write_json, write_parquet
 
 MEMORY_GB = 2.0
@@ -59,29 +57,6 @@ WALK_FORWARD = pa.schema(
         ("trained_pairs", pa.int64()),
     ]
 )
-SEND_TIMES = pa.schema(
-    [
-        ("person", pa.string()),
-        ("weekday", pa.int32()),
-        ("hour", pa.int32()),
-        ("baskets", pa.int64()),
-        ("source", pa.string()),
-    ]
-)
-ATTENTION_CODES = ("D", "A", "C")
-"""Mailer places that a message's slots are likened to: front page, interior feature, line item."""
-
-ATTENTION_GUESS = (1.0, 0.6, 0.4)
-"""What slots are worth against the lead where no mailer was measured."""
-
-
-@dataclass(slots=True)
-class _Report:
-    """What the steps tell, gathered."""
-
-    figures: dict[str, float | int | str] = field(default_factory=dict)
-    outputs: list[Path] = field(default_factory=list)
-    notes: list[Text] = field(default_factory=list)
 
 
 def run(
@@ -104,34 +79,19 @@ def run(
     """
     check(settings)
     con = connect(memory_gb=MEMORY_GB, threads=2).con
-    report = _Report()
+    record = Record()
     if not view_events(workspace, con):
         raise SourceError(f"no events in {workspace.events}; run: handbill run {workspace.root}")
     campaigns = read_campaigns(workspace, con)
-    model = _respond(workspace, shop, settings, campaigns, con, report, progress)
-    progress("measuring places in store and mailer", 0.5)
-    positions = _positions(workspace, shop, settings, con, report)
-    progress("finding send times", 0.7)
+    model = _respond(workspace, shop, settings, campaigns, con, record, progress)
     people = read_people(workspace, shop, con)
-    times = send_times(
-        con,
-        people,
-        before=shop.as_of,
-        zone=shop.timezone,
-        min_baskets=settings.min_person_baskets,
-        quiet=(settings.quiet_from, settings.quiet_to),
-    )
-    _write_frame(workspace.tables / "send_times.parquet", times, SEND_TIMES, report)
-    report.figures["send_times_own"] = int((times["source"] == "person").sum())
-    report.notes.append(words.send_time_caveat())
+    strategy = measure(workspace, shop, settings, people, bool(campaigns), con, record, progress)
     progress("planning", 0.8)
     coming = horizon(campaigns, shop.as_of, settings.horizon_days)
-    chances = _chances(
-        workspace, shop, settings, coming, people.merge(times, on="person"), model, positions, con
-    )
-    _write_plan(workspace, chances, shop, settings, report)
+    chances = _chances(workspace, shop, settings, coming, strategy, model, con)
+    _write_plan(workspace, chances, shop, settings, record)
     return StageResult(
-        figures=report.figures, outputs=tuple(report.outputs), notes=tuple(report.notes)
+        figures=record.figures, outputs=tuple(record.outputs), notes=tuple(record.notes)
     )
 
 
@@ -141,7 +101,7 @@ def _respond(
     settings: Settings,
     campaigns: Sequence[Campaign],
     con: duckdb.DuckDBPyConnection,
-    report: _Report,
+    record: Record,
     progress: Progress,
 ) -> ResponseModel | None:
     """Walk forward over past campaigns, then fit the model of the plan."""
@@ -153,15 +113,15 @@ def _respond(
         settings,
         lambda name, part: progress(f"walking forward: campaign {name}", 0.05 + 0.4 * part),
     )
-    _write_walk(workspace, scored(forward, settings), pairs, settings, report)
+    _write_walk(workspace, scored(forward, settings), pairs, settings, record)
     moment = datetime.combine(shop.as_of, datetime.min.time(), tzinfo=UTC)
     ended = [one.id for one in ended_before(campaigns, moment)]
     past = pairs[pairs["campaign_id"].isin(ended)].drop(columns="score_rf")
-    report.figures["trained_campaigns"] = past["campaign_id"].nunique()
-    report.figures["trained_pairs"] = len(past)
-    report.figures["trained_redeemers"] = int(past["redeemed"].sum())
+    record.figures["trained_campaigns"] = past["campaign_id"].nunique()
+    record.figures["trained_pairs"] = len(past)
+    record.figures["trained_redeemers"] = int(past["redeemed"].sum())
     if not enough(past, settings):
-        report.notes.append(
+        record.notes.append(
             words.no_model(past["campaign_id"].nunique(), int(past["redeemed"].sum()), settings)
         )
         return None
@@ -172,8 +132,8 @@ def _respond(
         "forward_expected": float(known["probability"].sum()),
         "forward_actual": float(known["redeemed"].sum()),
     }
-    report.outputs.append(save(model, workspace.models / "response", metrics))
-    report.figures["response_model"] = model.version
+    record.outputs.append(save(model, workspace.models / "response", metrics))
+    record.figures["response_model"] = model.version
     return model
 
 
@@ -182,80 +142,21 @@ def _write_walk(
     kept: Sequence[Forward],
     pairs: pd.DataFrame,
     settings: Settings,
-    report: _Report,
+    record: Record,
 ) -> None:
     parts = [
         one.pairs.assign(trained_on=one.trained_on, trained_pairs=one.trained_pairs) for one in kept
     ]
-    report.figures["campaigns_scored"] = len(parts)
+    record.figures["campaigns_scored"] = len(parts)
     if parts:
         keys = ["person", "campaign_id"]
         rows = pd.concat(parts).merge(pairs[[*keys, "score_rf"]], on=keys)
         rows = rows.sort_values(["campaign_id", "person"], ignore_index=True)
     else:
         rows = pd.DataFrame({name: [] for name in WALK_FORWARD.names})
-        report.notes.append(words.no_walk_forward(settings))
-    report.figures["pairs_scored"] = len(rows)
-    _write_frame(workspace.tables / "walk_forward.parquet", rows, WALK_FORWARD, report)
-
-
-def _positions(
-    workspace: Workspace,
-    shop: ShopProfile,
-    settings: Settings,
-    con: duckdb.DuckDBPyConnection,
-    report: _Report,
-) -> list[Position]:
-    positions = measure_positions(
-        workspace,
-        con,
-        before=shop.as_of,
-        zone=shop.timezone,
-        min_units=settings.min_position_sales,
-    )
-    records = [_position(one) for one in positions]
-    report.outputs.append(write_json(workspace.tables / "positions.json", records))
-    report.figures["positions_measured"] = sum(one.uplift is not None for one in positions)
-    report.figures["positions_unknown"] = sum(one.uplift is None for one in positions)
-    report.notes.append(words.position_caveat() if positions else words.no_positions())
-    return positions
-
-
-def _position(one: Position) -> dict[str, Any]:
-    plain, priced = one.uplift, one.at_price
-    return {
-        "place": one.place,
-        "code": one.code,
-        "name": asdict(one.name),
-        "uplift": plain and plain.estimate,
-        "low": plain and plain.low,
-        "high": plain and plain.high,
-        "at_price": priced and {"uplift": priced.estimate, "low": priced.low, "high": priced.high},
-        "cells": one.cells,
-        "units": one.units,
-    }
-
-
-def attention(positions: Sequence[Position], slots: int) -> tuple[float, ...]:
-    """What each slot of a message is worth against the lead, never more than the one before.
-
-    The extra sales of the mailer's places at the same price cut, as a share of the front page's;
-    a guess when they were not measured. Slots past the third are worth as much as the third.
-    """
-    extra = {
-        one.code: (one.at_price or one.uplift)
-        for one in positions
-        if one.place == "mailer" and one.uplift is not None
-    }
-    found = [extra.get(code) for code in ATTENTION_CODES]
-    shares = list(ATTENTION_GUESS)
-    lead = found[0]
-    if lead is not None and lead.low > 1:
-        for rank, one in enumerate(found):
-            if one is not None:
-                shares[rank] = min(1.0, max(0.05, (one.estimate - 1) / (lead.estimate - 1)))
-    falling = np.minimum.accumulate(np.array(shares))
-    return tuple(float(falling[min(slot, len(falling) - 1)]) for slot in range(slots))
+        record.notes.append(words.no_walk_forward(settings))
+    record.figures["pairs_scored"] = len(rows)
+    record.write(workspace.tables / "walk_forward.parquet", rows, WALK_FORWARD)
 
 
 def _chances(
@@ -263,13 +164,12 @@ def _chances(
     shop: ShopProfile,
     settings: Settings,
     coming: tuple[Campaign, ...],
-    people: pd.DataFrame,
+    strategy: Strategy,
     model: ResponseModel | None,
-    positions: Sequence[Position],
     con: duckdb.DuckDBPyConnection,
 ) -> Chances:
     """Everyone in every coming campaign, with a probability each."""
-    people = people.sort_values("person", ignore_index=True)
+    people = strategy.times.sort_values("person", ignore_index=True)
     shape = (len(people), len(coming))
     score, probability = np.zeros(shape), np.zeros(shape)
     for place, campaign in enumerate(coming):  # one by one: a campaign's features fit in memory
@@ -291,7 +191,7 @@ def _chances(
         score=score,
         probability=probability,
         interest=read_interest(workspace, con),
-        attention=attention(positions, settings.slots),
+        attention=strategy.attention,
         calibration=Calibration() if model is None else model.calibration,
         response_model=None if model is None else model.version,
     )
@@ -302,7 +202,7 @@ def _write_plan(
     chances: Chances,
     shop: ShopProfile,
     settings: Settings,
-    report: _Report,
+    record: Record,
 ) -> None:
     """Make the plan; write the table, its summary and the row in the state; the figures too."""
     state = open_state(workspace.state_url)
@@ -314,8 +214,8 @@ def _write_plan(
         ]
     plan = make_plan(chances, shop, settings, earlier)
     path = write_parquet(workspace.tables / "plan.parquet", plan.table)
-    report.outputs += [path, write_json(workspace.tables / "plan.json", plan.summary)]
-    report.notes += plan.notes
+    record.outputs += [path, write_json(workspace.tables / "plan.json", plan.summary)]
+    record.notes += plan.notes
     with state.begin() as connection:
         connection.execute(delete(plans).where(plans.c.id == plan.id))
         connection.execute(
@@ -334,7 +234,7 @@ def _write_plan(
             )
         )
     state.dispose()
-    report.figures.update(
+    record.figures.update(
         planned_messages=plan.summary["messages"],
         planned_people=plan.summary["people"],
         planned_explored=plan.summary["explored"],
@@ -344,8 +244,3 @@ def _write_plan(
         expected_redemptions_high=round(plan.redemptions.high, 2),
         budget_price=plan.summary["budget_price"],
     )
-
-
-def _write_frame(path: Path, frame: pd.DataFrame, schema: pa.Schema, report: _Report) -> None:
-    table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
-    report.outputs.append(write_parquet(path, table))

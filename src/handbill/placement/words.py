@@ -54,3 +54,100 @@ def send_time_caveat() -> Text:
         "is not in the log.",
         zh="消息在顾客通常购物的时段发出；日志中没有顾客何时打开消息的记录。",
     )
+
+
+WEEKDAYS = (
+    Text(en="Monday", zh="星期一"),
+    Text(en="Tuesday", zh="星期二"),
+    Text(en="Wednesday", zh="星期三"),
+    Text(en="Thursday", zh="星期四"),
+    Text(en="Friday", zh="星期五"),
+    Text(en="Saturday", zh="星期六"),
+    Text(en="Sunday", zh="星期日"),
+)
+
+
+def weekday(number: int) -> Text:
+    """A day of the week, 0 for Monday."""
+    return WEEKDAYS[number]
+
+
+def hour(number: int) -> Text:
+    """An hour of the day."""
+    return Text(en=f"{number}:00", zh=f"{number} 时")
+
+
+def hours(start: int, end: int) -> Text:
+    """A stretch of the day."""
+    return Text(en=f"{start}:00–{end}:00", zh=f"{start} 时至 {end} 时")
+
+
+def messages(count: int, *, more: bool) -> Text:
+    """Messages that came before."""
+    if count == 0:
+        return Text(en="none before", zh="此前没有")
+    if more:
+        return Text(en=f"{count} or more before", zh=f"此前 {count} 条及以上")
+    return Text(en=f"{count} before", zh=f"此前 {count} 条")
+
+
+def cut(low: float, high: float) -> Text:
+    """A band of price cuts."""
+    if high >= 1:
+        return Text(en=f"{low:.0%} off or more", zh=f"降价 {low:.0%} 及以上")
+    return Text(en=f"{low:.0%}–{high:.0%} off", zh=f"降价 {low:.0%}–{high:.0%}")
+
+
+def few_baskets(count: int) -> Text:
+    """Why there is no curve of habits."""
+    return Text(en=f"Not enough data: {count} baskets.", zh=f"数据不足：仅有 {count} 次购物。")
+
+
+def few_answers(count: int, needed: int) -> Text:
+    """Why there is no curve of answers."""
+    return Text(
+        en=f"Not enough data: {count} redemptions in ended campaigns, {needed} are needed.",
+        zh=f"数据不足：已结束的活动共核销 {count} 人次，至少需要 {needed} 人次。",
+    )
+
+
+def few_answers_apart(needed: int) -> Text:
+    """Why a curve has only its base."""
+    return Text(
+        en=f"Not enough data: no second point has {needed} redemptions by people who also got "
+        "messages at another one.",
+        zh=f"数据不足：除基准外，没有一个点有 {needed} 次核销可供同一人前后比较。",
+    )
+
+
+def all_alike() -> Text:
+    """Why nothing can be compared."""
+    return Text(
+        en="Not enough data: all messages came alike, so nothing can be compared.",
+        zh="数据不足：所有消息的情形都相同，无从比较。",
+    )
+
+
+def no_clock() -> Text:
+    """Why answers cannot be told by hour."""
+    return Text(
+        en="Not enough data: messages in the log have no time of day, only their campaign's first "
+        "day.",
+        zh="数据不足：日志中的消息没有具体时刻，只有所属活动的首日。",
+    )
+
+
+def no_cuts() -> Text:
+    """Why there is no curve of prices."""
+    return Text(
+        en="Not enough data: no product that sells steadily was ever reduced.",
+        zh="数据不足：稳定销售的商品中没有降价记录。",
+    )
+
+
+def few_sales(needed: int) -> Text:
+    """Why a price cut's effect is not told."""
+    return Text(
+        en=f"Not enough data: fewer than {needed} units were sold at each price cut.",
+        zh=f"数据不足：每一档降价的销量都不到 {needed} 件。",
+    )

@@ -14,7 +14,7 @@ from handbill.placement.planning.interest import Interest
 from handbill.placement.planning.plan import SCHEMA, horizon, make_plan
 from handbill.placement.response.calibration import Calibration
 from handbill.placement.settings import Settings
-from handbill.placement.stage import attention
+from handbill.placement.strategy.attention import attention
 from handbill.placement.strategy.positions import Position
 from handbill.types import Interval, ShopProfile, Text
 

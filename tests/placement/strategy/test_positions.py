@@ -7,7 +7,8 @@ import pytest
 
 from handbill.engine import connect
 from handbill.placement.pairs import view_events
-from handbill.placement.strategy.positions import conditional_poisson, estimate, measure_positions
+from handbill.placement.strategy.positions import measure_positions
+from handbill.placement.strategy.ratios import conditional_poisson, estimate
 from handbill.workspace import Workspace, write_parquet
 
 FIRST = date(2026, 1, 5)
@@ -97,7 +98,12 @@ def test_planted_effects_are_recovered_within_their_intervals(workspace: Workspa
     con = connect(threads=1).con
     view_events(workspace, con)
     later = FIRST + timedelta(days=7 * WEEKS)
-    found = measure_positions(workspace, con, before=later, zone="UTC", min_units=50)
+    measured = measure_positions(workspace, con, before=later, zone="UTC", min_units=50)
+    (cut,) = measured.cuts
+    assert (cut.low, cut.high) == (0.25, 0.35)
+    assert cut.uplift is not None
+    assert cut.uplift.low < CUT < cut.uplift.high
+    found = measured.positions
     assert [(one.place, one.code) for one in found] == list(TRUTH)
     for one in found:
         truth = TRUTH[one.place, one.code]
@@ -119,19 +125,52 @@ def test_only_ended_weeks_count_and_little_data_is_an_answer(workspace: Workspac
     con = connect(threads=1).con
     view_events(workspace, con)
     whole = FIRST + timedelta(days=7 * WEEKS)
-    plain = measure_positions(workspace, con, before=whole, zone="UTC", min_units=10**9)
+    plain = measure_positions(workspace, con, before=whole, zone="UTC", min_units=10**9).positions
     assert all(one.uplift is None and one.at_price is None for one in plain)
     half = measure_positions(
         workspace, con, before=FIRST + timedelta(days=7 * 15 + 3), zone="UTC", min_units=50
-    )
+    ).positions
     share = sum(one.cells for one in half) / sum(one.cells for one in plain)
     assert share == pytest.approx(0.5, abs=0.05)
-    assert measure_positions(workspace, con, before=FIRST, zone="UTC", min_units=50) == []
+    none = measure_positions(workspace, con, before=FIRST, zone="UTC", min_units=50)
+    assert none.positions == none.cuts == ()
 
 
-def test_a_shop_without_exposures_measures_none(workspace: Workspace) -> None:
+def test_a_shop_without_exposures_measures_price_cuts_alone(workspace: Workspace) -> None:
+    rng = np.random.default_rng(4)
+    rows: list[dict[str, object]] = []
+    for week in range(40):
+        visits = int(rng.integers(60, 140))
+        for product in range(12):
+            cheap = rng.random() < 0.3
+            for _ in range(rng.poisson(0.1 * (1 + product % 3) * visits * (1.8 if cheap else 1))):
+                paid, off = (600, 400) if cheap else (1000, 0)
+                rows.append(
+                    {
+                        "occurred_at": datetime.combine(
+                            FIRST + timedelta(days=7 * week), time(12), tzinfo=UTC
+                        ),
+                        "item_id": f"i{product}", "value_micros": paid, "discount_micros": off,
+                        "transaction_id": f"t{week}-{rng.integers(visits)}",
+                    }
+                )  # fmt: skip
+    frame = pd.DataFrame(rows).assign(
+        event="purchase", person="p", is_human=True, affiliation=None, quantity=1
+    )
+    frame["quantity"] = frame["quantity"].astype("int32")
+    write_parquet(workspace.events / f"date={FIRST}" / "part.parquet", table(frame))
     con = connect(threads=1).con
-    assert measure_positions(workspace, con, before=FIRST, zone="UTC", min_units=50) == []
+    view_events(workspace, con)
+    later = FIRST + timedelta(days=7 * 40)
+    found = measure_positions(workspace, con, before=later, zone="UTC", min_units=50)
+    assert found.positions == ()
+    (cut,) = found.cuts
+    assert (cut.low, cut.high) == (0.35, 0.5)
+    assert cut.uplift is not None
+    assert cut.uplift.low < 1.8 < cut.uplift.high
+    assert cut.uplift.high / cut.uplift.low < 1.4
+    few = measure_positions(workspace, con, before=later, zone="UTC", min_units=10**9)
+    assert [one.uplift for one in few.cuts] == [None]
 
 
 def test_the_intervals_cover_also_when_weeks_of_a_product_go_together() -> None:

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from handbill.engine import connect
 from handbill.placement.pairs import view_events
 from handbill.placement.response.habit import recency_frequency_spend
-from handbill.placement.strategy.send_time import quiet_hours, send_times, shrunk
+from handbill.placement.strategy.send_time import (
+    quiet_hours,
+    read_habits,
+    send_times,
+    shrunk,
+)
 from handbill.workspace import Workspace
 
 MONDAY = date(2026, 3, 2)
@@ -49,10 +54,8 @@ def test_people_with_habits_keep_theirs_and_others_get_their_segments(
     people = pd.DataFrame(
         {"person": ["rare", "often", "mate", "silent"], "segment_id": ["b", "a", "b", "c"]}
     )
-    found = send_times(
-        con, people, before=MONDAY + timedelta(days=390), zone="Asia/Shanghai", min_baskets=8,
-        quiet=(21, 8),
-    ).set_index("person")  # fmt: skip
+    habits = read_habits(con, people, before=MONDAY + timedelta(days=390), zone="Asia/Shanghai")
+    found = send_times(habits, min_baskets=8, quiet=(21, 8)).set_index("person")
     assert found.loc["often", ["weekday", "hour", "baskets", "source"]].tolist() == [
         5, 10, 30, "person",
     ]  # fmt: skip
@@ -69,9 +72,8 @@ def test_quiet_hours_are_kept_also_by_people_of_the_night(workspace: Workspace, 
     con = connect(threads=1).con
     view_events(workspace, con)
     people = pd.DataFrame({"person": ["owl"], "segment_id": ["a"]})
-    found = send_times(
-        con, people, before=date(2027, 1, 1), zone="UTC", min_baskets=8, quiet=(21, 8)
-    )
+    habits = read_habits(con, people, before=date(2027, 1, 1), zone="UTC")
+    found = send_times(habits, min_baskets=8, quiet=(21, 8))
     assert found["hour"].tolist() == [20]
 
 

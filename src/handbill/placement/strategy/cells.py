@@ -32,9 +32,18 @@ def aggregate(
                 products=quoted(workspace.catalog / "products.parquet"),
                 before=before,
                 zone=zone,
-                depth=" + ".join(f"(cut >= {edge} * (paid + cut))::INT" for edge in DEPTHS),
+                depth=_DEPTH,
             )
         )
+
+
+def aggregate_prices(con: duckdb.DuckDBPyConnection, before: date, zone: str) -> None:
+    """`price_cells` of a shop that does not log where products stood, by product over all stores.
+
+    Whole weeks count, from the product's first to its last sale; the activity of a week is the
+    shop's baskets.
+    """
+    con.execute(_PRICES_ALONE.format(before=before, zone=zone, depth=_DEPTH))
 
 
 def read_cells(con: duckdb.DuckDBPyConnection, table: str, factors: Sequence[str]) -> pd.DataFrame:
@@ -46,6 +55,27 @@ def read_cells(con: duckdb.DuckDBPyConnection, table: str, factors: Sequence[str
     ).df()
     return cells.astype(dict.fromkeys(factors, "category"))
 
+
+_DEPTH = " + ".join(f"(cut >= {edge} * (paid + cut))::INT" for edge in DEPTHS)
+
+_PRICES_ALONE = """CREATE OR REPLACE TEMP TABLE price_cells AS
+    WITH lines AS (
+        SELECT item_id AS product, date_trunc('week', timezone('{zone}', occurred_at)) AS week,
+            transaction_id AS basket, quantity, value_micros::DOUBLE AS paid,
+            coalesce(discount_micros, 0)::DOUBLE AS cut
+        FROM events WHERE event = 'purchase' AND quantity > 0 AND item_id IS NOT NULL
+            AND occurred_at < TIMESTAMPTZ '{before} 00:00:00+00'),
+    pace AS (SELECT week, count(DISTINCT basket)::DOUBLE AS activity FROM lines GROUP BY ALL),
+    weekly AS (
+        SELECT product, week, sum(quantity)::DOUBLE AS units, sum(paid) AS paid, sum(cut) AS cut
+        FROM lines GROUP BY ALL HAVING sum(paid) + sum(cut) > 0),
+    steady AS (
+        SELECT product FROM weekly GROUP BY product
+        HAVING count(*) > 1
+            AND count(*) >= 0.9 * (1 + date_diff('day', min(week), max(week)) / 7))
+    SELECT product, dense_rank() OVER (ORDER BY product) AS unit, ({depth})::VARCHAR AS depth,
+        sum(units) AS units, sum(activity) AS activity, count(*) AS cells
+    FROM weekly SEMI JOIN steady USING (product) JOIN pace USING (week) GROUP BY product, depth"""
 
 _STATEMENTS = (
     """CREATE OR REPLACE TEMP TABLE covered AS

@@ -4,36 +4,22 @@ Units of a product in a store and week are Poisson around
 
     level(product, store) x activity(store, week) x season(department, week) x display x mailer
 
-where activity is the store's baskets and season the department's units per basket that week. Given
-a product's and store's total, the level drops out: what remains is how that total falls over the
-weeks in each place and the weeks in none. Intervals are clustered by product, so they hold when
-sales are not Poisson and a product's weeks depend on each other.
-
-Source: conditional maximum likelihood for counts (Hausman, Hall & Griliches 1984), robust as
-pseudo-likelihood (Wooldridge 1999; Santos Silva & Tenreyro 2006).
+where activity is the store's baskets and season the department's units per basket that week; what
+remains when the level drops out is how sales fall over the weeks in each place and in none.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
 import duckdb
-import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
-from handbill.placement.arrays import Floats, Ints
-from handbill.placement.strategy.cells import aggregate, read_cells
+from handbill.placement.strategy.cells import DEPTHS, aggregate, aggregate_prices, read_cells
+from handbill.placement.strategy.ratios import BASE, estimate
 from handbill.types import Interval, Text
 from handbill.workspace import Workspace
-
-NOWHERE = "0"
-RARE = "rare"
-RIDGE = 1e-6
-"""Keeps the information invertible; a millionth of one unit sold."""
-
-MAX_ERROR = 0.5
-"""Standard error of a log ratio beyond which an effect says nothing worth reading."""
 
 DISPLAY = {
     "1": Text(en="store front", zh="店铺前区"),
@@ -86,6 +72,53 @@ class Position:
     cells: int
     units: int
 
+    def record(self) -> dict[str, Any]:
+        """As `tables/positions.json` has it."""
+        plain, priced = self.uplift, self.at_price
+        return {
+            "place": self.place,
+            "code": self.code,
+            "name": asdict(self.name),
+            "uplift": plain and plain.estimate,
+            "low": plain and plain.low,
+            "high": plain and plain.high,
+            "at_price": priced
+            and {"uplift": priced.estimate, "low": priced.low, "high": priced.high},
+            "cells": self.cells,
+            "units": self.units,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A band of price cuts and what it did.
+
+    Attributes:
+        low: Least share of the regular price that was taken off.
+        high: Share at which the next band begins; 1 for the last.
+        uplift: Ratio of unit sales to the same product at its regular price, places taken out
+            where the log has them; None when there is too little to say.
+        units: Units sold in it.
+    """
+
+    low: float
+    high: float
+    uplift: Interval | None
+    units: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Places and price cuts.
+
+    Attributes:
+        positions: Displays first, by code; none when the log does not say where products stood.
+        cuts: The smallest first; none when nothing was ever reduced.
+    """
+
+    positions: tuple[Position, ...]
+    cuts: tuple[Cut, ...]
+
 
 def measure_positions(
     workspace: Workspace,
@@ -94,21 +127,23 @@ def measure_positions(
     before: date,
     zone: str,
     min_units: int,
-) -> list[Position]:
-    """Measure every place that occurs in the log.
+) -> Measured:
+    """Measure every place and band of price cuts that occurs in the log.
 
     Args:
-        workspace: With `log/exposures`; the answer is empty without.
+        workspace: With `log/exposures`, or without.
         con: With the view `events`.
         before: Only weeks that ended by this day are looked at.
         zone: IANA zone in which a sale's day is read.
-        min_units: Units sold in a place below which its effect is not reported.
+        min_units: Units sold in a place or at a price below which its effect is not reported.
 
     Returns:
-        Positions, displays first, by code.
+        What was measured.
     """
     if next(workspace.exposures.rglob("*.parquet"), None) is None:
-        return []
+        aggregate_prices(con, before, zone)
+        priced = read_cells(con, "price_cells", ("depth",))
+        return Measured(positions=(), cuts=_cuts(priced, estimate(priced, ["depth"], min_units)))
     aggregate(workspace, con, before, zone)
     cells = read_cells(con, "place_cells", tuple(PLACES))
     priced = read_cells(con, "price_cells", (*PLACES, "depth"))
@@ -116,7 +151,7 @@ def measure_positions(
     at_price = estimate(priced, (*PLACES, "depth"), min_units)
     positions = []
     for place, names in PLACES.items():
-        for code in sorted(set(cells[place]) - {NOWHERE}):
+        for code in sorted(set(cells[place]) - {BASE}):
             there = cells[cells[place] == code]
             positions.append(
                 Position(
@@ -129,120 +164,19 @@ def measure_positions(
                     units=int(there["units"].sum()),
                 )
             )
-    return positions
+    return Measured(positions=tuple(positions), cuts=_cuts(priced, at_price))
 
 
-def estimate(
-    cells: pd.DataFrame, factors: Sequence[str], min_units: int, *, level: float = 0.95
-) -> dict[tuple[str, str], Interval]:
-    """Ratios of unit sales for every value of some factors against its first one.
-
-    Args:
-        cells: `product`, `unit`, `units`, `activity` (above 0) and a column per factor; R rows.
-        factors: Columns whose values multiply sales; `0` is the base of each.
-        min_units: Values with fewer units sold are estimated together as one nuisance and left out.
-        level: Of the intervals.
-
-    Returns:
-        By factor and value. Empty when there is nothing to compare.
-    """
-    unit = pd.factorize(cells["unit"])[0].astype(np.int64)
-    units = cells["units"].to_numpy(dtype=np.float64)
-    names: list[tuple[str, str]] = []
-    index = np.full((len(cells), len(factors)), -1)
-    for column, factor in enumerate(factors):
-        values = cells[factor].astype("category").cat
-        sums = np.bincount(values.codes, units, len(values.categories))
-        number = {}
-        for value, sold in zip(values.categories, sums, strict=True):
-            if value != NOWHERE:
-                name = (factor, value if sold >= min_units else RARE)
-                number[value] = names.index(name) if name in names else len(names)
-                names += [name] if name not in names else []
-        of_code = np.array([number.get(value, -1) for value in values.categories], dtype=np.int64)
-        index[:, column] = of_code[values.codes]
-    if not names or units.sum() == 0:
-        return {}
-    activity = cells["activity"].to_numpy(dtype=np.float64)
-    product = pd.factorize(cells["product"])[0].astype(np.int64)
-    beta, error = conditional_poisson(units, activity, unit, product, index, len(names))
-    z = float(norm.ppf(0.5 + level / 2))
-    return {
-        name: Interval(
-            estimate=float(np.exp(beta[rank])),
-            low=float(np.exp(beta[rank] - z * error[rank])),
-            high=float(np.exp(beta[rank] + z * error[rank])),
-            level=level,
+def _cuts(priced: pd.DataFrame, found: Mapping[tuple[str, str], Interval]) -> tuple[Cut, ...]:
+    units = priced.groupby("depth", observed=True)["units"].sum()
+    edges = (*DEPTHS, 1.0)
+    return tuple(
+        Cut(
+            low=edges[rank],
+            high=edges[rank + 1],
+            uplift=found.get(("depth", str(rank + 1))),
+            units=int(units.get(str(rank + 1), 0)),
         )
-        for rank, name in enumerate(names)
-        if name[1] != RARE and np.isfinite(error[rank]) and error[rank] < MAX_ERROR
-    }
-
-
-def conditional_poisson(
-    units: Floats, activity: Floats, unit: Ints, cluster: Ints, index: Ints, size: int
-) -> tuple[Floats, Floats]:
-    """Log ratios given each unit's total, and their errors clustered.
-
-    Args:
-        units: (R,) counts.
-        activity: (R,) exposure of each count, above 0.
-        unit: (R,) whose level drops out, numbers from 0.
-        cluster: (R,) products, numbers from 0; a unit lies in one.
-        index: (R, K) which parameter each factor sets in the row, -1 for none.
-        size: Parameters, J.
-
-    Returns:
-        (J,) estimates and (J,) standard errors; infinite where the data say nothing.
-    """
-    count = int(unit.max()) + 1
-    total = np.asarray(np.bincount(unit, units, count), dtype=np.float64)  # (U,)
-    beta = np.zeros(size)
-    for _ in range(50):
-        share = _shares(beta, activity, unit, index, count)
-        score, information = _derivatives(units, total, share, unit, index, size)
-        gradient = score.sum(axis=0)
-        step = np.linalg.solve(information + RIDGE * np.eye(size), gradient - RIDGE * beta)
-        beta = beta + np.clip(step, -1.0, 1.0)
-        if np.abs(step).max() < 1e-8:
-            break
-    of_unit = np.zeros(count, dtype=np.int64)
-    of_unit[unit] = cluster
-    clusters = int(cluster.max()) + 1
-    sums = np.zeros((clusters, size))
-    np.add.at(sums, of_unit, score)
-    inverse = np.linalg.inv(information + RIDGE * np.eye(size))
-    small = clusters / max(1, clusters - 1)
-    robust = inverse @ (sums.T @ sums) @ inverse * small
-    known = np.diag(information) > 1.0
-    return beta, np.where(known, np.sqrt(np.maximum(np.diag(robust), 0)), np.inf)
-
-
-def _shares(beta: Floats, activity: Floats, unit: Ints, index: Ints, count: int) -> Floats:
-    """(R,) expected share of each row in its unit's total."""
-    padded = np.append(beta, 0.0)  # index -1 is the last: no effect
-    rate = activity * np.exp(padded[index].sum(axis=1))
-    return np.asarray(rate / np.bincount(unit, rate, count)[unit], dtype=np.float64)
-
-
-def _derivatives(
-    units: Floats, total: Floats, share: Floats, unit: Ints, index: Ints, size: int
-) -> tuple[Floats, Floats]:
-    """(U, J) scores by unit and the (J, J) information of the conditional likelihood."""
-    count = len(total)
-    mean = np.zeros(count * size)
-    score = np.zeros(count * size)
-    information = np.zeros(size * size)
-    expected = total[unit] * share
-    for column in index.T:
-        on = column >= 0
-        place = unit[on] * size + column[on]
-        mean += np.bincount(place, share[on], count * size)
-        score += np.bincount(place, (units - expected)[on], count * size)
-        for other in index.T:
-            both = on & (other >= 0)
-            pair = column[both] * size + other[both]
-            information += np.bincount(pair, expected[both], size * size)
-    means = mean.reshape(count, size)
-    spread = means.T @ (means * total[:, None])
-    return score.reshape(count, size), information.reshape(size, size) - spread
+        for rank in range(len(DEPTHS))
+        if units.get(str(rank + 1), 0) > 0
+    )

@@ -4,6 +4,7 @@ Counts of baskets by hour and by weekday, drawn to those of the person's segment
 shop's (a Dirichlet prior whose weight is `STRENGTH` baskets).
 """
 
+from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -19,27 +20,36 @@ STRENGTH = 12.0
 WEEKDAY, HOUR = 7, 24
 
 
-def send_times(
-    con: duckdb.DuckDBPyConnection,
-    people: pd.DataFrame,
-    *,
-    before: date,
-    zone: str,
-    min_baskets: int,
-    quiet: tuple[int, int],
-) -> pd.DataFrame:
-    """The best weekday and hour of each person.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """When N people shop.
+
+    Attributes:
+        people: `person` and `segment_id`, in order of the person.
+        weekday: (N, 7) baskets by weekday, from Monday.
+        hour: (N, 24) baskets by hour of the shop's clock.
+    """
+
+    people: pd.DataFrame
+    weekday: Floats
+    hour: Floats
+
+    def segments(self) -> tuple[list[str], Ints]:
+        """Names of the segments and (N,) the number of each person's."""
+        names, of = np.unique(self.people["segment_id"].to_numpy(dtype=str), return_inverse=True)
+        return names.tolist(), of.astype(np.int64)
+
+
+def read_habits(
+    con: duckdb.DuckDBPyConnection, people: pd.DataFrame, *, before: date, zone: str
+) -> Habits:
+    """Count baskets by weekday and hour.
 
     Args:
         con: With the view `events`.
         people: `person` and `segment_id`.
         before: Only baskets before this day, UTC, count.
         zone: IANA zone of the shop's clock.
-        min_baskets: Baskets below which the choice counts as the segment's.
-        quiet: Hours from and to which nothing is sent; equal for none.
-
-    Returns:
-        `person`, `weekday`, `hour`, `baskets`, `source`, one row per person.
     """
     ZoneInfo(zone)
     baskets = con.execute(
@@ -55,26 +65,38 @@ def send_times(
     people = people.sort_values("person", ignore_index=True)
     rows = pd.Index(people["person"]).get_indexer(pd.Index(baskets["person"]))
     known = rows >= 0
-    segments, segment = np.unique(people["segment_id"].to_numpy(dtype=str), return_inverse=True)
-    best = {}
-    for name, size in (("weekday", WEEKDAY), ("hour", HOUR)):
-        counts = np.zeros((len(people), size))
+    counts = {"weekday": np.zeros((len(people), WEEKDAY)), "hour": np.zeros((len(people), HOUR))}
+    for name, table in counts.items():
         column = baskets[name].to_numpy(dtype=np.int64)
-        np.add.at(counts, (rows[known], column[known]), baskets["baskets"].to_numpy()[known])
-        habit = shrunk(counts, segment, len(segments))
-        if name == "hour":
-            habit[:, quiet_hours(*quiet)] = -1.0
-        best[name] = habit.argmax(axis=1)
-    own = np.bincount(rows[known], baskets["baskets"].to_numpy()[known], len(people))
-    by_segment = np.bincount(segment, own, len(segments))[segment]
+        np.add.at(table, (rows[known], column[known]), baskets["baskets"].to_numpy()[known])
+    return Habits(people=people[["person", "segment_id"]], **counts)
+
+
+def send_times(habits: Habits, *, min_baskets: int, quiet: tuple[int, int]) -> pd.DataFrame:
+    """The best weekday and hour of each person.
+
+    Args:
+        habits: From `read_habits`.
+        min_baskets: Baskets below which the choice counts as the segment's.
+        quiet: Hours from and to which nothing is sent; equal for none.
+
+    Returns:
+        `person`, `weekday`, `hour`, `baskets`, `source`, one row per person.
+    """
+    names, segment = habits.segments()
+    weekday = shrunk(habits.weekday, segment, len(names))
+    hour = shrunk(habits.hour, segment, len(names))
+    hour[:, quiet_hours(*quiet)] = -1.0
+    own = habits.weekday.sum(axis=1)
+    together = np.bincount(segment, own, len(names))[segment]
     source = np.where(
-        own >= min_baskets, "person", np.where(by_segment >= min_baskets, "segment", "shop")
+        own >= min_baskets, "person", np.where(together >= min_baskets, "segment", "shop")
     )
     return pd.DataFrame(
         {
-            "person": people["person"],
-            "weekday": best["weekday"].astype(np.int32),
-            "hour": best["hour"].astype(np.int32),
+            "person": habits.people["person"],
+            "weekday": weekday.argmax(axis=1).astype(np.int32),
+            "hour": hour.argmax(axis=1).astype(np.int32),
             "baskets": own.astype(np.int64),
             "source": source,
         }
@@ -92,15 +114,19 @@ def shrunk(counts: Floats, segment: Ints, segments: int) -> Floats:
     Returns:
         (N, K), each row sums to 1.
     """
-    size = counts.shape[1]
-    shop = counts.sum(axis=0) + 1.0 / size
-    shop = shop / shop.sum()
-    sums = np.zeros((segments, size))
-    np.add.at(sums, segment, counts)
-    of_segment = sums + STRENGTH * shop
+    of_segment = by_segment(counts, segment, segments)
     of_segment = of_segment / of_segment.sum(axis=1, keepdims=True)
     of_person = counts + STRENGTH * of_segment[segment]
     return np.asarray(of_person / of_person.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def by_segment(counts: Floats, segment: Ints, segments: int) -> Floats:
+    """(S, K) baskets of each segment, and `STRENGTH` more that fall as the shop's do."""
+    size = counts.shape[1]
+    shop = counts.sum(axis=0) + 1.0 / size
+    sums = np.zeros((segments, size))
+    np.add.at(sums, segment, counts)
+    return np.asarray(sums + STRENGTH * shop / shop.sum(), dtype=np.float64)
 
 
 def quiet_hours(start: int, end: int) -> list[int]:
