@@ -87,6 +87,11 @@ class Workspace:
         return self.root / "log" / "quarantine"
 
     @property
+    def imports(self) -> Path:
+        """Files that were brought in one by one, each read once: `NNNN-format/`."""
+        return self.root / "imports"
+
+    @property
     def tables(self) -> Path:
         """Derived tables: features, segments, plans, backtests. Can be deleted and rebuilt."""
         return self.root / "tables"

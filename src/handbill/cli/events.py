@@ -30,7 +30,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         for one in found:
             sign = "=" if one.reconciles else "is not"
             print(
-                f"{one.source}: {one.received:,} received {sign} {one.kept:,} kept + "
+                f"{one.source}{one.file and f' ({one.file})'}: {one.received:,} received {sign} {one.kept:,} kept + "
                 f"{one.duplicate:,} duplicate + {one.quarantined:,} quarantined"
             )
             for reason, count in one.reasons.items():

@@ -54,14 +54,15 @@ def fingerprint(settings: Settings) -> str:
 
 
 def collected(workspace: Workspace) -> str:
-    """Content hash of what reached the log beside the source: collected events, decisions.
+    """Content hash of what reaches the log beside the source: imports, collected events, decisions.
 
     Args:
         workspace: The shop.
 
     Returns:
-        64 hexadecimal characters, the same as long as nothing was added.
+        Hexadecimal characters, the same as long as nothing was added.
     """
+    from handbill.events.imported import fingerprint as imports
     from handbill.events.sweep import collected as collected_beside
 
-    return collected_beside(workspace)
+    return imports(workspace) + collected_beside(workspace)

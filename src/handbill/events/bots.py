@@ -25,7 +25,9 @@ REASONS: Mapping[str, str] = {
 }
 """Reason -> meaning, strongest first, as docs/cleaning.md lists them."""
 
-TRAFFIC = ("collector", "handbill", "ga4", "segment", "shopify-pixel")
+TRAFFIC = (
+    "collector", "handbill", "ga4", "segment", "shopify-pixel", "csv-events", "map-events",
+)  # fmt: skip
 """Sources, by the name before the version, whose events a visitor's own program sent."""
 
 VIEWS = ("page_view", "screen_view", "view_item", "view_item_list", "search", "view_cart")

@@ -20,6 +20,7 @@ from handbill.types import ShopProfile, Text
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "orders": {
         "customer": "VARCHAR",
+        "device": "VARCHAR",  # browser or phone; stands in where no customer is known
         "order_id": "VARCHAR",
         "product_id": "VARCHAR",
         "ordered_at": "TIMESTAMPTZ",
@@ -32,6 +33,25 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "line_id": "VARCHAR",  # tells two equal lines of one order apart
         "product_title": "VARCHAR",
         "measured": "BIGINT",  # what the source counts of goods sold by measure, such as fuel
+        "version": "BIGINT",  # of an order that comes whole: when it got this state, micros
+        "context": "VARCHAR",  # JSON of the source's fields that have no column
+    },
+    "events": {
+        "customer": "VARCHAR",
+        "device": "VARCHAR",
+        "event_id": "VARCHAR",
+        "event": "VARCHAR",
+        "occurred_at": "TIMESTAMPTZ",
+        "order_id": "VARCHAR",
+        "product_id": "VARCHAR",
+        "quantity": "BIGINT",
+        "paid": "BIGINT",  # micros; of a purchase or refund only
+        "discount": "BIGINT",
+        "coupon_discount": "BIGINT",
+        "coupon": "VARCHAR",
+        "store": "VARCHAR",
+        "campaign_id": "VARCHAR",
+        "context": "VARCHAR",
     },
     "products": {
         "id": "VARCHAR",
@@ -43,6 +63,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "category_zh": "VARCHAR",
         "type": "VARCHAR",
         "size": "VARCHAR",
+        "context": "VARCHAR",
     },
     "campaigns": {
         "id": "VARCHAR",
@@ -81,6 +102,9 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Relation -> column -> DuckDB type."""
+
+IDENTIFIERS = ("customer", "device")
+"""Columns that never leave the import: a pseudonym of their kind takes their place."""
 
 WITH_CUSTOMER = tuple(name for name, columns in COLUMNS.items() if "customer" in columns)
 """Relations whose rows belong to a person."""

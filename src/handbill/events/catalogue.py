@@ -63,10 +63,11 @@ def _prices(settings: Settings, as_of: date) -> str:
 # A product that was sold but is not in the shop's list gets a bare row: its sales are real.
 PRODUCTS = """
     WITH listed AS (
-        SELECT id, title, brand, brand_kind, department, category, category_zh, type, size
+        SELECT id, title, brand, brand_kind, department, category, category_zh, type, size,
+            context
         FROM kept_products
         UNION ALL
-        SELECT product_id, min(product_title), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        SELECT product_id, min(product_title), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
         FROM kept_orders WHERE product_id NOT IN (SELECT id FROM kept_products)
         GROUP BY product_id
     )
@@ -75,7 +76,8 @@ PRODUCTS = """
         nullif(concat_ws(' > ', department, category, type), '') AS product_type,
         department, category, category_zh, type, size,
         price_micros, price_from, price_to, coalesce(price_sales, 0) AS price_sales,
-        if(coalesce(available, false), 'in_stock', 'out_of_stock') AS availability
+        if(coalesce(available, false), 'in_stock', 'out_of_stock') AS availability,
+        context
     FROM listed LEFT JOIN prices ON product_id = id
     ORDER BY id
 """

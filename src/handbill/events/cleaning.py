@@ -4,7 +4,8 @@ Nothing is lost: `received = kept + duplicate + quarantined` holds for every rel
 of it stops the import.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -12,9 +13,9 @@ import duckdb
 import pyarrow as pa
 
 from handbill.errors import SourceError
-from handbill.events.canonical import COLUMNS, WITH_CUSTOMER, Loaded
+from handbill.events.canonical import COLUMNS, IDENTIFIERS, WITH_CUSTOMER, Loaded
 from handbill.events.settings import Settings
-from handbill.trust.identity import pseudonyms
+from handbill.trust.identity import pseudonym
 from handbill.types import MICROS
 
 REASONS: Mapping[str, str] = {
@@ -25,6 +26,7 @@ REASONS: Mapping[str, str] = {
     "missing_product": "no product",
     "missing_order": "no order",
     "missing_time": "no time",
+    "missing_event": "an event without a name",
     "missing_quantity": "no quantity",
     "missing_paid": "no amount paid",
     "missing_id": "no id, campaign, coupon or store where one is needed",
@@ -39,6 +41,10 @@ REASONS: Mapping[str, str] = {
     "ends_before_start": "a campaign ends before it starts",
     "unknown_campaign": "the campaign is not in the list of campaigns",
     "unknown_product": "an offer or exposure of a product that is not in the catalogue",
+    "currency": "money in another currency than the shop's",
+    "not_paid": "an order that was not paid for",
+    "no_lines": "an order or refund that names no products",
+    "unsupported_type": "a kind of record that nobody did anything in",
 }
 """Reason code -> meaning, as docs/import.md lists them."""
 
@@ -63,6 +69,18 @@ RULES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("impossible_value", "abs(paid) > $max_paid"),
     ),
     "products": (("missing_product", "id IS NULL"),),
+    "events": (
+        ("missing_event", "event IS NULL"),
+        ("missing_customer", "person IS NULL"),
+        ("missing_time", "occurred_at IS NULL"),
+        ("too_early", "occurred_at < $earliest"),
+        ("too_late", "occurred_at >= $latest"),
+        ("missing_order", "event = 'purchase' AND order_id IS NULL"),
+        ("missing_paid", "event = 'purchase' AND paid IS NULL"),
+        ("negative_discount", "least(coalesce(discount, 0), coalesce(coupon_discount, 0)) < 0"),
+        ("impossible_quantity", "abs(quantity) > $max_units"),
+        ("impossible_value", "abs(paid) > $max_paid OR (event = 'purchase' AND paid < 0)"),
+    ),
     "campaigns": (
         ("missing_id", "id IS NULL"),
         ("missing_time", "starts_at IS NULL OR ends_at IS NULL"),
@@ -96,6 +114,13 @@ RULES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "people": (("missing_customer", "person IS NULL"),),
 }
 
+EVENT = (
+    "concat_ws('\x1f', person, event, epoch_us(occurred_at), coalesce(order_id, ''), "
+    "coalesce(product_id, ''), coalesce(quantity, 0), coalesce(paid, 0), coalesce(coupon, ''), "
+    "coalesce(store, ''), coalesce(campaign_id, ''))"
+)
+"""What makes an event itself where it has no id."""
+
 # What makes two rows the same. Equal lines of one order count once: exports that overlap in time
 # are common, and the Complete Journey has no (basket, product) twice, so there it costs nothing. A
 # till that scans one product twice on two lines needs `line_id` to tell them apart.
@@ -106,6 +131,7 @@ NATURAL_KEYS: Mapping[str, tuple[str, ...]] = {
         "coalesce(store, '')", "coalesce(line_id, '')",
     ),
     "products": ("id",),
+    "events": ("origin", "coalesce(event_id, md5(" + EVENT + "))"),
     "campaigns": ("id",),
     "mailings": ("person", "campaign_id"),
     "redemptions": ("person", "campaign_id", "coupon", "epoch_us(redeemed_at)"),
@@ -114,13 +140,36 @@ NATURAL_KEYS: Mapping[str, tuple[str, ...]] = {
     "people": ("person",),
 }  # fmt: skip
 
-ONCE = "QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY row) = 1"
+ONCE = "QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
 """Keeps the first of equal rows."""
+
+LATEST = ("products", "campaigns")
+"""Relations of which a later file is believed; of the others the earlier one."""
+
+# An order that several systems tell of counts once: its sale and its refunds each come from the
+# lowest rank that has them, and where a record is the whole order, from its newest state.
+BELIEVED: Mapping[str, str] = {
+    "orders": """
+        SELECT * EXCLUDE (best, newest) FROM (
+            SELECT *, min(rank) OVER (PARTITION BY order_id, quantity > 0) AS best,
+                max(coalesce(version, 0)) OVER (
+                    PARTITION BY order_id, quantity > 0, rank) AS newest
+            FROM {accepted})
+        WHERE rank = best AND (quantity < 0 OR coalesce(version, 0) = newest)
+    """,
+    "events": """
+        SELECT * EXCLUDE best FROM (
+            SELECT *, min(rank) OVER (PARTITION BY order_id, event) AS best FROM {accepted})
+        WHERE event NOT IN ('purchase', 'refund') OR order_id IS NULL OR (rank = best
+            AND (order_id, event) NOT IN (
+                SELECT (order_id, if(quantity > 0, 'purchase', 'refund')) FROM kept_orders))
+    """,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What became of one relation's rows.
+    """What became of a relation's or a file's rows.
 
     Attributes:
         received: Rows in the source.
@@ -135,6 +184,16 @@ class Receipt:
     duplicate: int
     quarantined: int
     reasons: Mapping[str, int]
+
+    def __add__(self, other: "Receipt") -> "Receipt":
+        reasons = Counter(self.reasons) + Counter(other.reasons)
+        return Receipt(
+            received=self.received + other.received,
+            kept=self.kept + other.kept,
+            duplicate=self.duplicate + other.duplicate,
+            quarantined=self.quarantined + other.quarantined,
+            reasons=dict(reasons.most_common()),
+        )
 
     def check(self, relation: str) -> "Receipt":
         """Hold the counts against each other.
@@ -151,102 +210,134 @@ class Receipt:
         return self
 
 
-def register_identities(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
-    """Give every customer a pseudonym: table `identities` (customer, person), in memory only."""
-    union = " UNION ".join(f"SELECT customer FROM raw_{one}" for one in WITH_CUSTOMER)
-    rows = connection.execute(f"SELECT * FROM ({union}) WHERE customer IS NOT NULL").fetchall()
-    known = pseudonyms(key, "customer", sorted(row[0] for row in rows))
+def register_identities(
+    connection: duckdb.DuckDBPyConnection, key: bytes, relations: Iterable[str] = WITH_CUSTOMER
+) -> None:
+    """Give everyone a pseudonym: table `identities` (kind, identifier, person), in memory only.
+
+    Args:
+        connection: With the raw relations.
+        key: The identity key.
+        relations: Those of them that have people.
+    """
+    union = " UNION ".join(
+        f"SELECT '{kind}' AS kind, {kind} AS identifier FROM raw_{name}"
+        for name in relations
+        for kind in IDENTIFIERS
+        if kind in COLUMNS[name]
+    )
+    nobody = "SELECT NULL AS kind, NULL AS identifier"
+    rows = connection.execute(
+        f"SELECT * FROM ({union or nobody}) WHERE identifier IS NOT NULL ORDER BY ALL"
+    ).fetchall()
     table = pa.table(
-        {"customer": list(known), "person": list(known.values())},
-        schema=pa.schema([("customer", pa.string()), ("person", pa.string())]),
+        {
+            "kind": [kind for kind, _ in rows],
+            "identifier": [identifier for _, identifier in rows],
+            "person": [pseudonym(key, kind, identifier) for kind, identifier in rows],
+        },
+        schema=pa.schema([(name, pa.string()) for name in ("kind", "identifier", "person")]),
     )
     connection.register("identities_arrow", table)
-    connection.execute("CREATE TABLE identities AS SELECT * FROM identities_arrow")
+    connection.execute("CREATE OR REPLACE TABLE identities AS SELECT * FROM identities_arrow")
     connection.unregister("identities_arrow")
 
 
 def judge(
     connection: duckdb.DuckDBPyConnection, settings: Settings, as_of: date, loaded: Loaded
-) -> dict[str, Receipt]:
-    """Make `kept_<relation>` and `refused_<relation>` from every `raw_<relation>`.
+) -> dict[tuple[int, str], Receipt]:
+    """Make `kept_<relation>` and `refused_<relation>` from every `all_<relation>`.
 
     Args:
-        connection: With the raw relations and `identities`.
+        connection: With the combined relations.
         settings: What is impossible.
         as_of: The plan's day.
         loaded: Which relations the source has, and rows that never became one.
 
     Returns:
-        A receipt per relation the source has.
+        A receipt per imported file and relation that it holds; file 0 is the source.
     """
     limits = _limits(settings, as_of)
-    receipts: dict[str, Receipt] = {}
+    receipts: dict[tuple[int, str], Receipt] = {}
     # What others are held against comes first.
     for name in dict.fromkeys(("products", "campaigns", "orders", *COLUMNS)):
-        receipts[name] = _judge_one(connection, name, limits, loaded)
+        found = _judge_one(connection, name, limits, loaded)
+        receipts |= {(seq, name): receipt for seq, receipt in found.items()}
         if name == "orders":
             connection.execute(
                 "CREATE TABLE known_products AS "
                 "SELECT id FROM kept_products UNION SELECT product_id FROM kept_orders"
             )
-    return {name: receipts[name] for name in COLUMNS if name in loaded.present}
+    return receipts
 
 
 def _judge_one(
     connection: duckdb.DuckDBPyConnection, name: str, limits: Mapping[str, str], loaded: Loaded
-) -> Receipt:
+) -> dict[int, Receipt]:
     key = ", ".join(NATURAL_KEYS[name])
     connection.execute(f"CREATE VIEW judged_{name} AS {_judgement(name, limits)}")
     # One pass counts; two different rows with one 64-bit hash only cost the slower path below.
-    parsed, refused, distinct = connection.execute(
-        f"SELECT count(*), count(reason), count(DISTINCT hash({key})) FILTER (reason IS NULL) "
-        f"FROM judged_{name}"
+    parsed, refused, distinct, last = connection.execute(
+        f"SELECT count(*), count(reason), count(DISTINCT hash({key})) FILTER (reason IS NULL), "
+        f"coalesce(max(seq), 0) FROM judged_{name}"
     ).fetchall()[0]
     # Exposures can be tens of millions of rows: they are streamed, and looked at once more only
     # when there is something to find.
     where = "WHERE reason IS NOT NULL" if refused else "LIMIT 0"
     connection.execute(
-        f"CREATE TABLE refused_{name} AS SELECT row, reason, {_raw(name)} AS raw "
+        f"CREATE TABLE refused_{name} AS SELECT seq, row, reason, {_raw(name)} AS raw "
         f"FROM judged_{name} {where}"
     )
     lost = loaded.unparsed.get(name, ())
     if lost:
         rows = pa.table({"row": [one.row for one in lost], "raw": [one.raw for one in lost]})
         connection.register("lost", rows)
-        connection.execute(f"INSERT INTO refused_{name} SELECT row, 'unreadable', raw FROM lost")
+        connection.execute(f"INSERT INTO refused_{name} SELECT 0, row, 'unreadable', raw FROM lost")
         connection.unregister("lost")
-    once = "" if distinct == parsed - refused else ONCE.format(key=key)
+    order = "seq DESC, row" if name in LATEST else "seq, row"
+    once = "" if distinct == parsed - refused else ONCE.format(key=key, order=order)
     where = "WHERE reason IS NULL" if refused else ""
+    accepted = f"(SELECT * EXCLUDE (reason, raw) FROM judged_{name} {where})"
+    if name == "events" or (last and name in BELIEVED):
+        accepted = f"({BELIEVED[name].format(accepted=accepted)})"
     kind = "VIEW" if name == "exposures" and not once else "TABLE"
-    connection.execute(
-        f"CREATE {kind} kept_{name} AS "
-        f"SELECT * EXCLUDE (reason, raw) FROM judged_{name} {where} {once}"
-    )
-    kept = connection.execute(f"SELECT count(*) FROM kept_{name}").fetchall()[0][0]
-    reasons = connection.execute(
-        f"SELECT reason, count(*) FROM refused_{name} GROUP BY 1 ORDER BY 2 DESC, 1"
-    ).fetchall()
+    connection.execute(f"CREATE {kind} kept_{name} AS SELECT * FROM {accepted} {once}")
+    received = {0: parsed} if name in loaded.present else {}
+    if last:
+        received |= dict(
+            connection.execute(f"SELECT seq, count(*) FROM judged_{name} GROUP BY 1").fetchall()
+        )
+    if lost:
+        received[0] = received.get(0, 0) + len(lost)
+    kept = dict(connection.execute(f"SELECT seq, count(*) FROM kept_{name} GROUP BY 1").fetchall())
+    reasons: dict[int, dict[str, int]] = {}
+    for seq, reason, count in connection.execute(
+        f"SELECT seq, reason, count(*) FROM refused_{name} GROUP BY ALL ORDER BY 3 DESC, 2"
+    ).fetchall():
+        reasons.setdefault(seq, {})[reason] = count
+    return {
+        seq: _receipt(count, kept.get(seq, 0), reasons.get(seq, {})).check(name)
+        for seq, count in sorted(received.items())
+    }
+
+
+def _receipt(received: int, kept: int, reasons: Mapping[str, int]) -> Receipt:
+    quarantined = sum(reasons.values())
     return Receipt(
-        received=parsed + len(lost),
+        received=received,
         kept=kept,
-        duplicate=parsed - refused - kept,
-        quarantined=refused + len(lost),
-        reasons=dict(reasons),
-    ).check(name)
+        duplicate=received - kept - quarantined,
+        quarantined=quarantined,
+        reasons=reasons,
+    )
 
 
 def _judgement(name: str, limits: Mapping[str, str]) -> str:
     cases = " ".join(f"WHEN {condition} THEN '{reason}'" for reason, condition in RULES[name])
     for limit, value in limits.items():
         cases = cases.replace(limit, value)
-    columns = ", ".join(f"r.{column}" for column in COLUMNS[name] if column != "customer")
-    person, join = "", ""
-    if name in WITH_CUSTOMER:
-        person = "i.person,"
-        join = "LEFT JOIN identities i ON i.customer = r.customer"
     return (
-        f"SELECT r.row, r.raw, {person} {columns}, coalesce(r.problem, CASE {cases} END) AS reason "
-        f"FROM raw_{name} r {join}"
+        f"SELECT * EXCLUDE problem, coalesce(problem, CASE {cases} END) AS reason FROM all_{name}"
     )
 
 

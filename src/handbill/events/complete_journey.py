@@ -60,7 +60,8 @@ VIEWS: Mapping[str, str] = {
                 quantity := quantity, sales_value := sales_value, retail_disc := retail_disc,
                 coupon_disc := coupon_disc, coupon_match_disc := coupon_match_disc,
                 transaction_timestamp := transaction_timestamp))::VARCHAR AS raw,
-            household_id::VARCHAR AS customer, basket_id::VARCHAR AS order_id,
+            household_id::VARCHAR AS customer, NULL::VARCHAR AS device,
+            basket_id::VARCHAR AS order_id,
             t.product_id::VARCHAR AS product_id,
             transaction_timestamp::TIMESTAMP AT TIME ZONE 'UTC' AS ordered_at,
             if(m.product_id IS NOT NULL AND quantity > 0, 1, quantity)::BIGINT AS quantity,
@@ -69,7 +70,8 @@ VIEWS: Mapping[str, str] = {
             round((coupon_disc + coupon_match_disc) * 1e6)::BIGINT AS coupon_discount,
             NULL::VARCHAR AS coupon, store_id::VARCHAR AS store, NULL::VARCHAR AS line_id,
             NULL::VARCHAR AS product_title,
-            if(m.product_id IS NOT NULL, quantity, NULL)::BIGINT AS measured
+            if(m.product_id IS NOT NULL, quantity, NULL)::BIGINT AS measured,
+            NULL::BIGINT AS version, NULL::VARCHAR AS context
         FROM cj_transactions t LEFT JOIN (
             SELECT product_id FROM cj_products WHERE product_type = '{MEASURED_TYPE}'
         ) m ON m.product_id = t.product_id
@@ -81,7 +83,8 @@ VIEWS: Mapping[str, str] = {
                 || if(p.brand = 'Private', ', store brand', '')
                 || coalesce(', ' || s.readable, '') AS title,
             NULL::VARCHAR AS brand, lower(p.brand) AS brand_kind,
-            n.department, n.category, n.category_zh, n.type, p.package_size AS size
+            n.department, n.category, n.category_zh, n.type, p.package_size AS size,
+            NULL::VARCHAR AS context
         FROM cj_products p
         JOIN cj_names n ON n.department_code IS NOT DISTINCT FROM p.department
             AND n.category_code IS NOT DISTINCT FROM p.product_category

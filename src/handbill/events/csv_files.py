@@ -26,6 +26,7 @@ class CsvFile:
 
     Attributes:
         path: Where it is.
+        name: As messages call it.
         encoding: `utf-8`, `utf-16` or `gb18030`.
         delimiter: One of `,`, `;` and tab.
         headers: Its first line's fields.
@@ -33,33 +34,40 @@ class CsvFile:
     """
 
     path: Path
+    name: str
     encoding: str
     delimiter: str
     headers: tuple[str, ...]
     has_rows: bool
 
     @classmethod
-    def open(cls, path: Path) -> "CsvFile":
+    def open(cls, path: Path, name: str = "") -> "CsvFile":
         """Look at a file.
+
+        Args:
+            path: Where it is.
+            name: As messages call it; its path when empty.
 
         Raises:
             SourceError: It cannot be read, is empty, or is in no encoding that is understood.
         """
+        name = name or str(path)
         try:
-            encoding = detect_encoding(path)
+            encoding = detect_encoding(path, name)
             with path.open(encoding=encoding, newline="") as handle:
                 first = handle.readline().lstrip("\ufeff")
                 has_rows = any(line.strip() for line in handle)
         except OSError as error:
-            raise SourceError(f"cannot read {path}: {error.strerror}") from error
+            raise SourceError(f"cannot read {name}: {error.strerror}") from error
         if not first.strip():
             raise SourceError(
-                f"{path} is empty; its first line must name the columns (docs/import.md)"
+                f"{name} is empty; its first line must name the columns (docs/import.md)"
             )
         delimiter = max(",;\t", key=first.count)
         headers = next(csv.reader([first], delimiter=delimiter))
         return cls(
             path=path,
+            name=name,
             encoding=encoding,
             delimiter=delimiter,
             headers=tuple(header.strip() for header in headers),
@@ -115,11 +123,11 @@ class CsvFile:
             )
         except (pa.ArrowInvalid, UnicodeError) as error:
             raise SourceError(
-                f"cannot read {self.path.name} as CSV: {str(error).splitlines()[0]}"
+                f"cannot read {self.name} as CSV: {str(error).splitlines()[0]}"
             ) from error
         if swallowing:
             raise SourceError(
-                f"{self.path.name}: a quote that opens in row {swallowing[0]} is never closed and "
+                f"{self.name}: a quote that opens in row {swallowing[0]} is never closed and "
                 "swallows the rows after it; close it and run again"
             )
         table = table.rename_columns(list(ours))
@@ -128,8 +136,12 @@ class CsvFile:
         return table.append_column("row", pa.array(rows, pa.int64())), broken
 
 
-def detect_encoding(path: Path) -> str:
+def detect_encoding(path: Path, name: str = "") -> str:
     """UTF-8 (with or without a byte order mark), UTF-16 with one, else GB18030.
+
+    Args:
+        path: Of the file.
+        name: As messages call it; its path when empty.
 
     Raises:
         SourceError: It is none of them.
@@ -145,4 +157,4 @@ def detect_encoding(path: Path) -> str:
         except UnicodeDecodeError:
             continue
         return encoding
-    raise SourceError(f"{path} is neither UTF-8 nor GB18030; export it as UTF-8")
+    raise SourceError(f"{name or path} is neither UTF-8 nor GB18030; export it as UTF-8")

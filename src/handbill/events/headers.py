@@ -6,9 +6,10 @@ WooCommerce's export plugins, and of Chinese shop systems.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from handbill.errors import SourceError
+from handbill.trust.privacy import kind_of
 
 HEADERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "orders": {
@@ -65,6 +66,33 @@ HEADERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "type": ("product_type", "子类目", "二级类目"),
         "size": ("package_size", "规格"),
     },
+    "events": {
+        "customer_id": (
+            "customer", "user_id", "client_id", "visitor_id", "household_id", "member_id",
+            "customer_email", "email", "会员名", "客户编号", "用户编号", "用户id",
+        ),
+        "device_id": ("device", "anonymous_id", "user_pseudo_id", "cookie_id", "设备号", "设备id"),
+        "event_id": ("id", "message_id", "事件编号"),
+        "event": (
+            "event_name", "event_type", "behavior_type", "behavior", "action", "事件", "事件名称",
+            "行为类型", "行为",
+        ),
+        "occurred_at": (
+            "event_time", "timestamp", "time", "date", "created_at", "datetime", "发生时间", "时间",
+        ),
+        "order_id": ("transaction_id", "order", "order_number", "订单编号", "订单号"),
+        "product_id": (
+            "product", "sku", "item_id", "variant_sku", "商品编码", "商家编码", "商品编号",
+            "商品id",
+        ),
+        "quantity": ("qty", "units", "数量"),
+        "paid": ("value", "revenue", "金额"),
+        "discount": ("discount_value", "优惠金额"),
+        "coupon_discount": ("coupon_amount", "优惠券金额"),
+        "coupon": ("coupon_code", "discount_code", "promo_code", "优惠券", "优惠码"),
+        "store": ("store_id", "shop", "affiliation", "店铺", "店铺名称", "门店"),
+        "campaign_id": ("campaign", "promotion_id", "utm_campaign", "活动编号"),
+    },
     "campaigns": {
         "campaign_id": ("id", "campaign", "活动编号"),
         "kind": ("type", "campaign_type", "活动类型"),
@@ -109,13 +137,24 @@ OPTIONAL: Mapping[str, frozenset[str]] = {
         | {"product_title"}
     ),
     "products": frozenset(HEADERS["products"]) - {"product_id"},
+    "events": frozenset(HEADERS["events"]) - {"event", "occurred_at"},
     "campaigns": frozenset({"kind"}),
     "mailings": frozenset({"mailed_at"}),
     "redemptions": frozenset(),
     "offers": frozenset(),
     "exposures": frozenset({"display", "mailer"}),
 }
-"""Columns a file may do without; of `paid` and `unit_price` orders need one."""
+"""Columns a file may do without; of `paid` and `unit_price` orders need one, of `customer_id` and
+`device_id` events."""
+
+_PERSONAL = re.compile(
+    r"姓名|电话|手机|地址|身份证|邮箱|会员名|昵称|收货人|收件人|旺旺|留言|备注|e-?mail|"
+    r"adresse|straße|strasse|telefon|téléphone|vorname|nachname|prénom|"
+    r"(phone|mobile|street|address\d?|zip|postal|postal.?code|postcode|birthday|birth.?date|notes?)$|"
+    r"(first|last|full|given|family|nick|user|customer|client|buyer|member|recipient|receiver|"
+    r"contact|cardholder)[\W_]*name$|(billing|shipping|delivery)[\W_]*(name|city|company)$",
+    re.IGNORECASE,
+)
 
 
 def match_headers(file: str, relation: str, headers: Sequence[str]) -> dict[str, str]:
@@ -133,29 +172,80 @@ def match_headers(file: str, relation: str, headers: Sequence[str]) -> dict[str,
     Raises:
         SourceError: A column is missing; the message names the file, the column and what is there.
     """
-    there = {plain(header): header for header in reversed(headers)}
-    if relation == "orders" and "lineitemquantity" in there and "name" in there:
-        there.setdefault("orderid", there["name"])  # Shopify calls the order's number "Name"
-    found: dict[str, str] = {}
-    for column, others in HEADERS[relation].items():
-        for name in (column, *others):
-            header = there.get(plain(name))
-            if header is not None and header not in found.values():
-                found[column] = header
-                break
-    missing = [
-        column
-        for column in HEADERS[relation]
-        if column not in found and column not in OPTIONAL[relation]
-    ]
-    if relation == "orders" and not {"paid", "unit_price"} & found.keys():
-        missing.append("paid (or unit_price)")
+    found = find_headers(HEADERS[relation], headers)
+    missing = missing_columns(relation, found)
     if missing:
         raise SourceError(
             f"{file} has no column {', '.join(missing)}; it has {', '.join(headers) or 'none'}. "
             "docs/import.md lists the names that are understood"
         )
     return found
+
+
+def find_headers(names: Mapping[str, Sequence[str]], headers: Sequence[str]) -> dict[str, str]:
+    """Our column -> the file's header, for those that are there.
+
+    Args:
+        names: Our column -> other names for it.
+        headers: As the file has them.
+    """
+    there = {plain(header): header for header in reversed(headers)}
+    if "lineitemquantity" in there and "name" in there:
+        there.setdefault("orderid", there["name"])  # Shopify calls the order's number "Name"
+    found: dict[str, str] = {}
+    for column, others in names.items():
+        for name in (column, *others):
+            header = there.get(plain(name))
+            if header is not None and header not in found.values():
+                found[column] = header
+                break
+    return found
+
+
+def missing_columns(relation: str, found: Collection[str]) -> list[str]:
+    """Columns that the relation cannot do without and that were not found."""
+    missing = [
+        column
+        for column in HEADERS[relation]
+        if column not in found and column not in OPTIONAL[relation]
+    ]
+    if relation == "orders" and not {"paid", "unit_price"} & set(found):
+        missing.append("paid (or unit_price)")
+    if relation == "events" and not {"customer_id", "device_id"} & set(found):
+        missing.append("customer_id (or device_id)")
+    return missing
+
+
+def free_columns(
+    headers: Sequence[str], used: Collection[str], *, people: bool = True
+) -> dict[str, str]:
+    """Columns that are kept as they are, in the context: `x0`, `x1`, ... -> header.
+
+    Args:
+        headers: As the file has them.
+        used: Those that have a column.
+        people: Whether its rows are about people: then what says who they are is left out.
+
+    Example:
+        >>> free_columns(["order_id", "Gift wrap", "Billing Name"], ["order_id"])
+        {'x0': 'Gift wrap'}
+    """
+    free = [
+        header
+        for header in dict.fromkeys(headers)
+        if header and header not in used and not (people and is_personal(header))
+    ]
+    return {f"x{number}": header for number, header in enumerate(free)}
+
+
+def is_personal(header: str) -> bool:
+    """Whether a column says who a person is.
+
+    Example:
+        >>> is_personal("Billing Name"), is_personal("收货人姓名"), is_personal("store name")
+        (True, True, False)
+    """
+    return kind_of(header) != "free" or _PERSONAL.search(header) is not None
 
 
 def plain(header: str) -> str:

@@ -9,27 +9,27 @@ from pathlib import Path
 import duckdb
 
 from handbill.events.canonical import COLUMNS
+from handbill.events.cleaning import EVENT
 from handbill.events.compact import carry_collected, log_lock
 from handbill.workspace import Workspace
 
 ROW_GROUP = 122_880
 
 
-def create_events(connection: duckdb.DuckDBPyConnection, source: str) -> None:
+def create_events(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the view `events`, with the columns of docs/tables.md.
 
-    An id is a hash of the source and what makes the row itself, so that importing an export twice,
-    or a longer one later, gives the same events the same ids.
+    An id is a hash of the importer and what makes the row itself, so that importing an export
+    twice, or a longer one later, gives the same events the same ids.
 
     Args:
         connection: With the kept relations.
-        source: Importer and its version.
     """
-    connection.execute(f"CREATE VIEW events AS {EVENTS.format(source=source.replace(chr(39), ''))}")
+    connection.execute(f"CREATE VIEW events AS {EVENTS}")
 
 
-EVENTS = """
-    SELECT substr(md5(concat_ws('\x1f', '{source}', 'order', person, order_id, product_id,
+EVENTS = f"""
+    SELECT substr(md5(concat_ws('\x1f', origin, 'order', person, order_id, product_id,
             epoch_us(ordered_at), quantity, paid, coalesce(discount, 0),
             coalesce(coupon_discount, 0), coalesce(coupon, ''), coalesce(store, ''),
             coalesce(line_id, ''))), 1, 24) AS event_id,
@@ -37,20 +37,27 @@ EVENTS = """
         order_id AS transaction_id, product_id AS item_id, quantity::INTEGER AS quantity,
         paid AS value_micros, coalesce(discount, 0) AS discount_micros,
         coalesce(coupon_discount, 0) AS coupon_micros, store AS affiliation,
-        NULL::VARCHAR AS promotion_id, coupon, true AS is_human, '{source}' AS source,
-        if(measured IS NULL, NULL, json_object('measured', measured))::VARCHAR AS context
+        NULL::VARCHAR AS promotion_id, coupon, true AS is_human, origin AS source,
+        CASE WHEN measured IS NULL THEN context ELSE json_merge_patch(
+            coalesce(context, '{{}}')::JSON, json_object('measured', measured))::VARCHAR
+        END AS context
     FROM kept_orders
     UNION ALL
-    SELECT substr(md5(concat_ws('\x1f', '{source}', 'mailing', person, campaign_id)), 1, 24),
+    SELECT substr(md5(concat_ws('\x1f', origin, 'event', coalesce(event_id, {EVENT}))), 1, 24),
+        event, person, occurred_at, order_id, product_id, quantity::INTEGER, paid, discount,
+        coupon_discount, store, campaign_id, coupon, true, origin, context
+    FROM kept_events
+    UNION ALL
+    SELECT substr(md5(concat_ws('\x1f', origin, 'mailing', person, campaign_id)), 1, 24),
         'view_promotion', person, coalesce(mailed_at, starts_at),
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, campaign_id, NULL, true, '{source}',
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, campaign_id, NULL, true, origin,
         if(mailed_at IS NULL, '{{"dated_by":"campaign_start"}}', NULL)
     FROM kept_mailings JOIN (SELECT id, starts_at FROM kept_campaigns) ON id = campaign_id
     UNION ALL
-    SELECT substr(md5(concat_ws('\x1f', '{source}', 'redemption', person, campaign_id, coupon,
+    SELECT substr(md5(concat_ws('\x1f', origin, 'redemption', person, campaign_id, coupon,
             epoch_us(redeemed_at))), 1, 24),
         'select_promotion', person, redeemed_at,
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, campaign_id, coupon, true, '{source}', NULL
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, campaign_id, coupon, true, origin, NULL
     FROM kept_redemptions
 """
 

@@ -4,7 +4,10 @@ import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import reduce
+from operator import add
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 
@@ -14,9 +17,12 @@ from handbill.events import log
 from handbill.events.canonical import COLUMNS, create_missing
 from handbill.events.catalogue import create_catalogue
 from handbill.events.cleaning import REASONS, Receipt, judge, register_identities
+from handbill.events.combined import combine
+from handbill.events.imported import imported_files
 from handbill.events.settings import Settings
 from handbill.events.sources import find_source
 from handbill.events.sweep import Swept, sweep
+from handbill.events.texts import literal
 from handbill.ports import Progress
 from handbill.trust.identity import open_key
 from handbill.trust.people import sign_ins_path
@@ -34,6 +40,9 @@ CATALOG: Mapping[str, str] = {
     "offer_products": "SELECT offer_id, product_id FROM offer_products",
 }
 """File of the catalogue -> its rows."""
+
+Receipts: TypeAlias = Mapping[tuple[int, str], Receipt]
+"""By imported file and relation; file 0 is the source."""
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -55,12 +64,13 @@ def run(
             create_missing(connection, loaded.present)
             progress("Turning customers into pseudonyms", 0.05)
             register_identities(connection, open_key(workspace.keys))
+            combine(connection, workspace, source.name)
             progress("Judging every row", 0.1)
             receipts = judge(connection, settings, shop.as_of, loaded)
-            _refuse_hopeless(receipts["orders"])
+            _refuse_hopeless(receipts)
             progress("Building the catalogue", 0.5)
             create_catalogue(connection, settings, shop.as_of)
-            log.create_events(connection, source.name)
+            log.create_events(connection)
             _write(connection, workspace, receipts, progress)
             figures = _figures(connection, receipts)
     finally:
@@ -96,8 +106,16 @@ def people_path(workspace: Workspace) -> Path:
     return workspace.events.parent / "people.parquet"
 
 
-def _refuse_hopeless(orders: Receipt) -> None:
+def _total(receipts: Receipts, relation: str = "") -> Receipt:
+    """Of one relation, or of all."""
+    nothing = Receipt(received=0, kept=0, duplicate=0, quarantined=0, reasons={})
+    found = [one for (_, name), one in receipts.items() if relation in ("", name)]
+    return reduce(add, found, nothing)
+
+
+def _refuse_hopeless(receipts: Receipts) -> None:
     """An import that keeps no sale is a misread file; the old log is worth more than that."""
+    orders = _total(receipts, "orders")
     if orders.kept:
         return
     if not orders.received:
@@ -112,7 +130,7 @@ def _refuse_hopeless(orders: Receipt) -> None:
 def _write(
     connection: duckdb.DuckDBPyConnection,
     workspace: Workspace,
-    receipts: Mapping[str, Receipt],
+    receipts: Receipts,
     progress: Progress,
 ) -> None:
     for name, query in CATALOG.items():
@@ -129,28 +147,54 @@ def _write(
 
 
 def _write_quarantine(
-    connection: duckdb.DuckDBPyConnection, workspace: Workspace, receipts: Mapping[str, Receipt]
+    connection: duckdb.DuckDBPyConnection, workspace: Workspace, receipts: Receipts
 ) -> None:
-    """The refused rows and the receipts; the collector's files in the folder are not ours."""
+    """The refused rows and the receipts; the collector's files in the folder are not ours.
+
+    What was imported has one receipt per file, and the refused rows of all files in one place.
+    """
+    folder = workspace.quarantine
+    own = {name: asdict(one) for (seq, name), one in receipts.items() if seq == 0}
     for name in COLUMNS:
-        path = workspace.quarantine / f"{name}.parquet"
-        if name not in receipts:
+        path = folder / f"{name}.parquet"
+        if name not in own:
             path.unlink(missing_ok=True)  # of an earlier source that had such rows
             continue
         with replacing(path) as part:
             log.copy(
                 connection,
-                f"SELECT '{name}' AS source, row, reason, raw FROM refused_{name} ORDER BY row",
+                f"SELECT '{name}' AS source, row, reason, raw FROM refused_{name} "
+                "WHERE seq = 0 ORDER BY row",
                 part,
             )
+    files = imported_files(workspace)
+    with replacing(folder / "imports.parquet") as part:
+        refused = " UNION ALL ".join(
+            f"SELECT seq, row, reason, raw FROM refused_{name} WHERE seq > 0" for name in COLUMNS
+        )
+        names = ", ".join(f"({one.seq}, {literal(one.folder)})" for one in files) or "(0, '')"
+        log.copy(
+            connection,
+            f"SELECT source, row, reason, raw FROM ({refused}) "
+            f"JOIN (VALUES {names}) named (seq, source) USING (seq) ORDER BY ALL",
+            part,
+        )
     write_json(
-        workspace.quarantine / "receipt.json",
-        {name: asdict(receipt) for name, receipt in receipts.items()},
+        folder / "imports.json",
+        {
+            one.folder: {"file": one.file, **asdict(_total(_of_file(receipts, one.seq)))}
+            for one in files
+        },
     )
+    write_json(folder / "receipt.json", own)
+
+
+def _of_file(receipts: Receipts, seq: int) -> Receipts:
+    return {key: one for key, one in receipts.items() if key[0] == seq}
 
 
 def _figures(
-    connection: duckdb.DuckDBPyConnection, receipts: Mapping[str, Receipt]
+    connection: duckdb.DuckDBPyConnection, receipts: Receipts
 ) -> dict[str, float | int | str]:
     people, first, last = connection.execute(
         "SELECT count(DISTINCT person), min(ordered_at)::DATE, max(ordered_at)::DATE "
@@ -160,24 +204,28 @@ def _figures(
         connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]
         for name in ("products", "campaigns", "offers")
     )
+    total, events = _total(receipts), _total(receipts, "events")
+    files = {seq for seq, _ in receipts if seq}
     return {
-        "rows_received": sum(one.received for one in receipts.values()),
-        "rows_kept": sum(one.kept for one in receipts.values()),
-        "rows_duplicate": sum(one.duplicate for one in receipts.values()),
-        "rows_quarantined": sum(one.quarantined for one in receipts.values()),
-        "purchase_lines": receipts["orders"].kept,
+        "rows_received": total.received,
+        "rows_kept": total.kept,
+        "rows_duplicate": total.duplicate,
+        "rows_quarantined": total.quarantined,
+        "purchase_lines": _total(receipts, "orders").kept,
+        **({"event_rows": events.kept} if events.received else {}),
+        **({"imported_files": len(files)} if files else {}),
         "people": people,
         "products": products,
         "campaigns": campaigns,
         "offers": offers,
-        "exposures": receipts["exposures"].kept if "exposures" in receipts else 0,
+        "exposures": _total(receipts, "exposures").kept,
         "first_day": first.isoformat(),
         "last_day": last.isoformat(),
     }
 
 
-def _notes(receipts: Mapping[str, Receipt]) -> tuple[Text, ...]:
-    refused = sum(one.quarantined for one in receipts.values())
+def _notes(receipts: Receipts) -> tuple[Text, ...]:
+    refused = _total(receipts).quarantined
     if not refused:
         return ()
     return (

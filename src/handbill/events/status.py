@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handbill.errors import WorkspaceError
 from handbill.workspace import Workspace, read_json
 
-RECEIPTS = ("receipt.json", "collector.json")
-"""What the import and the collector's compaction write into the quarantine."""
+RECEIPTS = ("receipt.json", "imports.json", "collector.json")
+"""What the stage, for its source and for imported files, and the collector's compaction write."""
 EXAMPLES = 2
 """Refused rows shown for each reason."""
 
@@ -22,7 +23,8 @@ class SourceStatus:
     """One source's account.
 
     Attributes:
-        source: Relation of the import, or the collector.
+        source: Relation of the shop's source, folder of an imported file, or the collector.
+        file: Name of the imported file; empty for the others.
         received: Rows that came.
         kept: Rows that went on.
         duplicate: Repetitions.
@@ -33,6 +35,7 @@ class SourceStatus:
     """
 
     source: str
+    file: str
     received: int
     kept: int
     duplicate: int
@@ -59,17 +62,30 @@ def read_status(workspace: Workspace) -> list[SourceStatus]:
         path = workspace.quarantine / name
         if path.is_file():
             for source, entry in read_json(path).items():
-                found.append(_status(workspace.quarantine, source, entry))
+                refused = _imported if name == "imports.json" else _beside
+                found.append(_status(source, entry, refused(workspace.quarantine, source)))
     if not found:
         raise WorkspaceError(f"nothing was received yet; run: handbill run {workspace.root}")
     return found
 
 
-def _status(quarantine: Path, source: str, entry: Mapping[str, Any]) -> SourceStatus:
-    reasons = dict(entry["reasons"])
+def _beside(quarantine: Path, source: str) -> list[pa.Table]:
+    """Refused rows of a source that has files of its own."""
     stem = source.partition("/")[0]
     paths = [quarantine / f"{stem}.parquet", *sorted(quarantine.glob(f"{stem}-*.parquet"))]
-    tables = [pq.read_table(path, columns=["reason", "raw"]) for path in paths if path.is_file()]
+    return [pq.read_table(path, columns=["reason", "raw"]) for path in paths if path.is_file()]
+
+
+def _imported(quarantine: Path, source: str) -> list[pa.Table]:
+    """Refused rows of an imported file: all of them lie in one place."""
+    path, mine = quarantine / "imports.parquet", [("source", "=", source)]
+    if not path.is_file():
+        return []
+    return [pq.read_table(path, columns=["reason", "raw"], filters=mine)]
+
+
+def _status(source: str, entry: Mapping[str, Any], tables: list[pa.Table]) -> SourceStatus:
+    reasons = dict(entry["reasons"])
     examples: dict[str, list[str]] = {reason: [] for reason in reasons}
     for table in tables:
         for reason, shown in examples.items():
@@ -77,6 +93,7 @@ def _status(quarantine: Path, source: str, entry: Mapping[str, Any]) -> SourceSt
             shown.extend(rows["raw"].to_pylist())
     return SourceStatus(
         source=source,
+        file=entry.get("file", ""),
         received=entry["received"],
         kept=entry["kept"],
         duplicate=entry["duplicate"],

@@ -44,7 +44,7 @@ def pseudonym(key: bytes, kind: str, identifier: str) -> str:
         key: From `open_key`.
         kind: What the identifier is (`customer`, `email`, `device`), so that equal strings of
             different kinds differ.
-        identifier: As the shop knows it.
+        identifier: As the shop knows it. E-mail addresses are one whatever their case.
 
     Returns:
         `p_` and 26 characters: 128 bits of HMAC-SHA-256, base32.
@@ -54,7 +54,11 @@ def pseudonym(key: bytes, kind: str, identifier: str) -> str:
         True
         >>> pseudonym(bytes(32), "email", "42") == pseudonym(bytes(32), "customer", "42")
         False
+        >>> pseudonym(bytes(32), "email", "A@b.com") == pseudonym(bytes(32), "email", "a@B.com")
+        True
     """
+    if "@" in identifier:
+        identifier = identifier.lower()
     digest = hmac.digest(key, f"{kind}\x1f{identifier}".encode(), hashlib.sha256)
     return "p_" + base64.b32encode(digest[:16]).decode().rstrip("=").lower()
 
