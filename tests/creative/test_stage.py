@@ -77,7 +77,7 @@ def test_a_shop_without_offers_gets_an_empty_shelf(
 
 def test_a_missing_model_is_an_error_not_a_template(shop: Workspace, profile: ShopProfile) -> None:
     settings = creative.Settings(models={"zh": "gemma-3-270m"})
-    with pytest.raises(ModelError, match="accept_licences"):
+    with pytest.raises(ModelError, match="--accept-licence"):
         creative.run(shop, profile, settings, quiet)
 
 

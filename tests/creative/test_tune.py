@@ -14,10 +14,11 @@ import torch
 
 from handbill.creative import train
 from handbill.creative.example import read_examples
-from handbill.creative.models import ModelFolder, find, load
+from handbill.creative.models import ModelFolder, load
 from handbill.creative.pairs import Pair, split
 from handbill.creative.prompt import prompt_for
 from handbill.creative.recipe import Recipe
+from handbill.creative.registry import find
 from handbill.creative.stage import pair_of
 from handbill.creative.tune import Adapter, tune
 from handbill.creative.vocabulary import choose, prune
@@ -112,8 +113,9 @@ import os, signal
 from pathlib import Path
 from handbill.creative import train
 from handbill.creative.example import read_examples
-from handbill.creative.models import find
+from handbill.creative.registry import find
 from handbill.creative.recipe import Recipe
+from handbill.creative.registry import find
 from handbill.creative.stage import pair_of
 from handbill.creative.tune import tune
 train.fit.__defaults__ = (0.0,)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from handbill import __version__
-from handbill.cli import creative, events
+from handbill.cli import creative, events, model, tuning
 from handbill.cli.words import AsJson, Folder
 from handbill.errors import HandbillError
 
@@ -24,6 +24,8 @@ app = typer.Typer(
 
 app.add_typer(events.app, name="events")
 app.add_typer(creative.app, name="creative")
+creative.app.add_typer(tuning.app)
+app.add_typer(model.app, name="model")
 
 
 def main() -> None:

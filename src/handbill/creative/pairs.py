@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -166,6 +167,12 @@ def slots(pair: Pair) -> dict[str, str]:
             slot = f"{name}{number}"
         named[slot] = value
     return named
+
+
+def filled(text: str, pair: Pair) -> str:
+    """A text with slots, the pair's values in their places; a slot it has no value for goes."""
+    values = slots(pair)
+    return re.sub(r"\{([^{}\n]*)\}", lambda slot: values.get(slot[1], ""), text)
 
 
 def data_hash(pairs: Iterable[Pair]) -> str:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from handbill.creative.answers import Answers
 from handbill.creative.brief import Work, plan_briefs, read_interest, read_offers, read_segments
 from handbill.creative.example import Example, read_examples
-from handbill.creative.models import find
 from handbill.creative.pairs import Pair
 from handbill.creative.prompt import MAX_NEW_TOKENS, PROMPT, completion_for, prompt_for
 from handbill.creative.recipe import Recipe
+from handbill.creative.registry import find
 from handbill.creative.select import Choice, Maker, choose, plain
 from handbill.creative.settings import Settings
 from handbill.creative.shelf import put, write_table

@@ -105,7 +105,7 @@ def tune(
         return _adapter(path, base, models, trained=False)
     part = path.with_name(f".{path.name}.{version}.part")
     part.mkdir(parents=True, exist_ok=True)
-    kept = _vocabulary(base, pairs, recipe, part, progress)
+    kept = _vocabulary(base, pairs, recipe, models, progress)
     small = prune(base, kept, models) if kept else base
     progress("loading the model")
     model, tokenizer = load(small, threads=recipe.threads)
@@ -232,13 +232,14 @@ class _Teacher:
 
 
 def _vocabulary(
-    base: ModelFolder, pairs: Sequence[Pair], recipe: Recipe, part: Path, progress: Progress
+    base: ModelFolder, pairs: Sequence[Pair], recipe: Recipe, models: Path, progress: Progress
 ) -> list[int]:
-    """Tokens to keep; none, the vocabulary stays whole."""
+    """Tokens to keep, chosen once for a base and its pairs; none, the vocabulary stays whole."""
     if recipe.vocabulary == "full" or size_of(base) <= LARGE:
         return []
+    digest = hashlib.sha256(f"{base.id} {data_hash(pairs)}".encode()).hexdigest()[:16]
     kept: list[int] = _cached(
-        part / "vocabulary.json", lambda: list(_chosen(base, pairs, progress))
+        models / "vocabulary" / f"{digest}.json", lambda: list(_chosen(base, pairs, progress))
     )
     return kept
 

@@ -27,8 +27,10 @@ class LocalWriter:
         name: Model and version.
         model: Of transformers.
         tokenizer: Its tokenizer.
-        temperature: Of sampling; lower is plainer.
+        temperature: Of sampling; lower is plainer, 0 always takes the likeliest token.
         top_p: Mass of the tokens that may be sampled.
+        repetition_penalty: Makes words that were said less likely; 1 does nothing.
+        no_repeat: Runs of so many tokens come once; 0 does nothing.
         tokens: Tokens written so far.
         seconds: Time spent writing so far.
     """
@@ -38,11 +40,15 @@ class LocalWriter:
     tokenizer: Any
     temperature: float = 0.65
     top_p: float = 0.9
+    repetition_penalty: float = 1.0
+    no_repeat: int = 0
     tokens: int = 0
     seconds: float = 0.0
 
     @classmethod
-    def open(cls, base: ModelFolder, adapter: Path | None, *, threads: int) -> "LocalWriter":
+    def open(
+        cls, base: ModelFolder, adapter: Path | None, *, threads: int, device: str = "cpu"
+    ) -> "LocalWriter":
         """Load a model and, when given, merge an adapter into it.
 
         An adapter that holds a whole model, since all of it was tuned, takes the base's place.
@@ -51,8 +57,7 @@ class LocalWriter:
             ModelError: One of them does not load.
         """
         if adapter is not None and (adapter / "model.safetensors").is_file():
-            model, tokenizer = load(replace(base, path=str(adapter)), threads=threads)
-            return cls(name=base.id, model=model.to(precision()).eval(), tokenizer=tokenizer)
+            base, adapter = replace(base, path=str(adapter)), None
         model, tokenizer = load(base, threads=threads)
         if adapter is not None:
             from peft import PeftModel
@@ -66,7 +71,13 @@ class LocalWriter:
                 raise ModelError(
                     f"the adapter in {adapter} does not load; delete it and run again: {reason}"
                 ) from error
-        return cls(name=base.id, model=model.to(precision()).eval(), tokenizer=tokenizer)
+        model = model.to(device, precision(device)).eval()
+        return cls(name=base.id, model=model, tokenizer=tokenizer)
+
+    @property
+    def greedy(self) -> "LocalWriter":
+        """The same model, plainly: the likeliest token each time, kept from going in circles."""
+        return replace(self, temperature=0.0, repetition_penalty=1.1, no_repeat=4, tokens=0)
 
     def generate(
         self, prompts: Sequence[str], *, samples: int, max_new_tokens: int, seed: int
@@ -80,7 +91,7 @@ class LocalWriter:
         order = sorted(range(len(prompts)), key=lambda at: (len(prompts[at]), at))
         answers: list[list[str]] = [[] for _ in prompts]
         started = time.perf_counter()
-        drawn = samples * OVERSAMPLE
+        drawn = samples * OVERSAMPLE if self.temperature else 1
         step = max(1, BATCH // drawn)
         with torch.random.fork_rng(devices=[]), torch.inference_mode():
             torch.manual_seed(seed)
@@ -91,7 +102,9 @@ class LocalWriter:
                 for place, one in enumerate(chosen):
                     mine = scored[place * drawn : (place + 1) * drawn]
                     likely = sorted(mine, key=lambda pair: -pair[1])
-                    answers[one] = [text for text, _ in likely[:samples]]
+                    # the likeliest tokens are the same every time
+                    texts = [text for text, _ in likely[:samples]]
+                    answers[one] = texts if self.temperature else texts * samples
         self.seconds += time.perf_counter() - started
         return answers
 
@@ -107,13 +120,11 @@ class LocalWriter:
             add_special_tokens=not self.tokenizer.chat_template,
         )
         inputs.pop("token_type_ids", None)
+        inputs = inputs.to(self.model.device)
         likelihood = _Likelihood()
         output = self.model.generate(
             **inputs,
-            do_sample=True,
-            temperature=self.temperature,
-            top_p=self.top_p,
-            top_k=0,
+            **self._decoding(),
             num_return_sequences=samples,
             max_new_tokens=max_new_tokens,
             pad_token_id=self.tokenizer.pad_token_id,
@@ -127,6 +138,16 @@ class LocalWriter:
         means = (known * written).sum(dim=1) / written.sum(dim=1).clamp(min=1)
         texts = self.tokenizer.batch_decode(new, skip_special_tokens=True)
         return list(zip(texts, means.tolist(), strict=True))
+
+    def _decoding(self) -> dict[str, Any]:
+        guards = {
+            "repetition_penalty": self.repetition_penalty,
+            "no_repeat_ngram_size": self.no_repeat,
+        }
+        if not self.temperature:
+            return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None, **guards}
+        drawn = {"temperature": self.temperature, "top_p": self.top_p, "top_k": 0}
+        return {"do_sample": True, **drawn, **guards}
 
 
 class _Likelihood(LogitsProcessor):  # type: ignore[misc]
