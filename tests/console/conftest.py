@@ -223,6 +223,30 @@ def write_placement(workspace: Workspace) -> None:
         )
     ]
     write_json(workspace.tables / "positions.json", positions)
+
+    def point(label_en, label_zh, at, value):
+        found = interval(value, 0.2) if value else {"estimate": None, "low": None, "high": None}
+        return {"at": at, "label": {"en": label_en, "zh": label_zh}, "count": 90, **found}
+
+    few = {"en": "Not enough data: no clock.", "zh": "数据不足：没有时刻。"}
+    curves = [
+        ("discount", None, [point("5%–15% off", "降价 5%–15%", 0.05, 1.3)], None),
+        (
+            "messages_28",
+            None,
+            [point("none before", "此前没有", 0, 1.0), point("1 before", "此前 1 条", 1, None)],
+            None,
+        ),
+        ("sent_hour", None, [], few),
+        ("hour", "s1", [point("9:00", "9 时", 9, 1.1)], None),
+    ]
+    write_json(
+        workspace.tables / "curves.json",
+        [
+            {"name": name, "segment_id": segment, "points": points, "why": why}
+            for name, segment, points, why in curves
+        ],
+    )
     times = [
         {
             "person": person(n),
@@ -273,6 +297,20 @@ def write_placement(workspace: Workspace) -> None:
                 "value_micros": interval(52_000_000, 9_000_000),
             },
             "binds": [{"en": "The budget is spent.", "zh": "预算已用完。"}],
+            "prices": [
+                {"bound": "budget", "of": None, "unit": "message", "price_micros": 700_000},
+                {"bound": "fairness", "of": "s1", "unit": "message", "price_micros": 90_000},
+            ],
+            "changes": {
+                "plan_id": "plan0",
+                "as_of": "2017-10-02",
+                "figures": [
+                    {"name": "redemptions", "before": 8.2, "after": 10.4},
+                    {"name": "messages", "before": 22, "after": 30},
+                    {"name": "spend_micros", "before": 11_000_000, "after": 15_000_000},
+                ],
+                "settings": [{"name": "budget", "before": 11.0, "after": 20.0}],
+            },
             "assumptions": [{"en": "A redemption is worth $5.", "zh": "每次用券价值 5 美元。"}],
         },
     )

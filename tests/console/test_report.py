@@ -284,6 +284,7 @@ def test_a_shop_with_only_orders_gets_a_shorter_report(build, tmp_path):
         "interests.parquet",
         "creatives.parquet",
         "positions.json",
+        "curves.json",
         "send_times.parquet",
         "plan.json",
         "plan.parquet",
@@ -294,6 +295,23 @@ def test_a_shop_with_only_orders_gets_a_shorter_report(build, tmp_path):
 def test_any_one_table_may_be_missing(build, copy, name):
     (copy.tables / name).unlink()
     Page(build.written(copy))
+
+
+def test_what_one_more_would_earn_and_what_changed_are_told(build, copy):
+    text = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", build.written(copy)))
+    assert "What one more would earn" in text
+    assert "$0.70" in text and "$0.09" in text
+    assert "The plan before was made for" in text and "October 2" in text
+    assert re.search(r"Expected redemptions.{0,40}8\.2 10\.4", text)
+    assert re.search(r"budget 11\.0 20\.0", text)
+
+
+def test_curves_are_drawn_and_what_is_unknown_says_why(build, copy):
+    html = build.written(copy)
+    assert "What a price cut does" in html and "Do messages wear out?" in html
+    assert "Not enough data: no clock." in html and "数据不足：没有时刻。" in html
+    (copy.tables / "curves.json").unlink()
+    assert "What a price cut does" not in build.written(copy)
 
 
 def test_too_little_to_compare_is_said_with_its_reason(build, copy):

@@ -60,6 +60,7 @@ def test_every_output_is_there(done: tuple[Workspace, StageResult]) -> None:
         "tables/walk_forward.parquet",
         "tables/positions.json",
         "tables/send_times.parquet",
+        "tables/curves.json",
         "tables/plan.parquet",
         "tables/plan.json",
         f"models/response/{result.figures['response_model']}",

@@ -233,13 +233,7 @@ def positions(moments: Moments, place: str) -> Drawing | None:
     if not found:
         return None
     measured = [value for one in found for value in (one.uplift, one.at_price) if value]
-    low = min([0.9, *(one.low for one in measured)])
-    # Few sales make endless intervals: the axis ends where they would squeeze all others.
-    most = max((one.estimate for one in measured), default=1.5)
-    high = min(max([1.5, *(one.high for one in measured)]) * 1.03, max(1.5, most * 1.25))
-    axis = charts.Axis(
-        low=max(low - 0.05, 0), high=high, show=_times, label=say("axis.sales_ratio")
-    )
+    axis = _ratio_axis(measured, "axis.sales_ratio")
     rows = [_position_row(one) for one in found]
     table: list[tuple[Label, ...]] = [
         (
@@ -257,6 +251,24 @@ def positions(moments: Moments, place: str) -> Drawing | None:
     return draw(
         place, lambda width: charts.dot_interval_chart(width, rows, axis, reference=reference),
         ("place", "ratio", "interval", "at_price", "cells"), table,
+    )  # fmt: skip
+
+
+def curve(moments: Moments, name: str, axis_label: str) -> Drawing | None:
+    """A response curve's ratios, with intervals; None when nothing could be told."""
+    found = moments.curve(name)
+    if found is None or found.why is not None:
+        return None
+    axis = _ratio_axis([value for _, value, _ in found.points if value], axis_label)
+    rows = [_ratio_row(label, value) for label, value, _ in found.points]
+    table: list[tuple[Label, ...]] = [
+        (label, row.shown, number_range(value) if value else "–", count(number))
+        for (label, value, number), row in zip(found.points, rows, strict=True)
+    ]
+    reference = (1.0, say("note.no_effect"))
+    return draw(
+        name, lambda width: charts.dot_interval_chart(width, rows, axis, reference=reference),
+        ("point", "ratio", "interval", "rests_on"), table,
     )  # fmt: skip
 
 
@@ -319,17 +331,28 @@ def rule_name(rule: str) -> Text:
     return say(key) if known(key) else Text(en=rule, zh=rule)
 
 
+def _ratio_axis(measured: Sequence[Interval], label: str) -> charts.Axis:
+    """An axis of ratios around 1; endless intervals end where they would squeeze all others."""
+    low = min([0.9, *(one.low for one in measured)])
+    most = max((one.estimate for one in measured), default=1.5)
+    high = min(max([1.5, *(one.high for one in measured)]) * 1.03, max(1.5, most * 1.25))
+    return charts.Axis(low=max(low - 0.05, 0), high=high, show=_times, label=say(label))
+
+
 def _position_row(one: Position) -> charts.Row:
-    if one.uplift is None:
-        return charts.Row(label=one.name, value=None, shown=say("common.not_enough"))
-    clear = one.uplift.low > 1 or one.uplift.high < 1
-    shown = _times(one.uplift.estimate)
+    return _ratio_row(one.name, one.uplift, one.at_price)
+
+
+def _ratio_row(label: Text, value: Interval | None, beside: Interval | None = None) -> charts.Row:
+    if value is None:
+        return charts.Row(label=label, value=None, shown=say("common.not_enough"))
+    clear = value.low > 1 or value.high < 1
     return charts.Row(
-        label=one.name,
-        value=one.uplift,
-        shown=shown,
+        label=label,
+        value=value,
+        shown=_times(value.estimate),
         kind="accent" if clear else "muted",
-        beside=one.at_price,
+        beside=beside,
     )
 
 

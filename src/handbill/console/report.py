@@ -154,6 +154,10 @@ def draw_all(report: Report, as_of: date) -> Mapping[str, drawings.Drawing | Non
         "display": drawings.positions(moments, "display") if moments else None,
         "mailer": drawings.positions(moments, "mailer") if moments else None,
         "times": drawings.send_times(moments) if moments else None,
+        "discount": drawings.curve(moments, "discount", "axis.sales_ratio") if moments else None,
+        "messages_28": drawings.curve(moments, "messages_28", "axis.answer_ratio")
+        if moments
+        else None,
         "messages": drawings.messages(plan) if plan else None,
         "gain": drawings.gain(proof) if proof else None,
         "calibration": drawings.calibration(proof) if proof else None,

@@ -28,6 +28,21 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A measured response of the whole shop.
+
+    Attributes:
+        name: As docs/tables.md has it.
+        why: It says nothing; None when it does.
+        points: Label, ratio (None when not enough data) and what it rests on.
+    """
+
+    name: str
+    why: Text | None
+    points: tuple[tuple[Text, Interval | None, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Moments:
     """Places and times.
 
@@ -36,12 +51,18 @@ class Moments:
         people: (7, 24) people whose moment this is, by weekday from Monday and hour.
         sources: What the moments rest on (`person`, `segment`, `shop`) and how many people.
         peak: Weekday and hour most people share; None without send times.
+        curves: How sales and answers change with price, messages before and time of sending.
     """
 
     positions: tuple[Position, ...]
     people: tuple[tuple[int, ...], ...]
     sources: tuple[tuple[str, int], ...]
     peak: tuple[int, int] | None
+    curves: tuple[Curve, ...]
+
+    def curve(self, name: str) -> Curve | None:
+        """The curve of a name."""
+        return next((one for one in self.curves if one.name == name), None)
 
     def placed(self, place: str) -> tuple[Position, ...]:
         """The positions of one place."""
@@ -74,6 +95,22 @@ def read_moments(reader: Reader) -> Moments | None:
         people=tuple(tuple(row) for row in grid),
         sources=tuple((row["source"], row["people"]) for row in reader.rows(SOURCES, times=times)),
         peak=peak if most else None,
+        curves=tuple(
+            _curve(one)
+            for one in reader.json(tables / "curves.json") or []
+            if one.get("segment_id") is None
+        ),
+    )
+
+
+def _curve(entry: Record) -> Curve:
+    return Curve(
+        name=str(entry["name"]),
+        why=text(entry.get("why")),
+        points=tuple(
+            (_capital(text(one["label"]) or Text(en="", zh="")), interval(one), int(one["count"]))
+            for one in entry["points"]
+        ),
     )
 
 

@@ -1,11 +1,12 @@
 """The plan: what it spends, whom it reaches, what it expects, and what stops it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from handbill.console.reading import Reader, interval, text, texts
+from handbill.console.reading import Reader, Record, interval, text, texts
 from handbill.types import Interval, Text
 
 SHOWN_CANDIDATES = 6
@@ -56,6 +57,38 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What one more unit of a bound would earn.
+
+    Attributes:
+        bound: `budget`, `daily_budget`, `stock` or `fairness`.
+        of: Day, campaign or group it holds for; None for all.
+        unit: `message` or `redemption`.
+        micros: Beyond its cost.
+    """
+
+    bound: str
+    of: Text | None
+    unit: str
+    micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A figure or a setting that differs from the plan before.
+
+    Attributes:
+        name: Of the figure (`redemptions`, `messages`, `spend_micros`) or the setting.
+        before: In the plan before.
+        after: In this one.
+    """
+
+    name: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The plan.
 
@@ -74,6 +107,10 @@ class Plan:
         value_micros: Expected.
         binds: What stops it from doing more.
         budget_price: Expected value of one more unit of budget.
+        prices: Of every bound that binds.
+        since: Day of the plan before; None when there is none.
+        changed: Figures against the plan before.
+        settings: Settings that differ from it.
         campaigns: By campaign.
         segments: By segment.
         days: Day and messages.
@@ -97,6 +134,10 @@ class Plan:
     value_micros: Interval | None
     binds: tuple[Text, ...]
     budget_price: float | None
+    prices: tuple[Price, ...]
+    since: date | None
+    changed: tuple[Change, ...]
+    settings: tuple[Change, ...]
     campaigns: tuple[Part, ...]
     segments: tuple[Part, ...]
     days: tuple[tuple[date, int], ...]
@@ -140,6 +181,7 @@ def read_plan(reader: Reader) -> Plan | None:
     totals = next(iter(reader.rows(TOTALS, plan=path)), {})
     expected = head.get("expected") or {}
     delivery = reader.json(tables / "delivery.json") or {}
+    changes = head.get("changes") or {}
     return Plan(
         id=str(head.get("plan_id") or ""),
         why=text(head.get("why")),
@@ -155,6 +197,10 @@ def read_plan(reader: Reader) -> Plan | None:
         value_micros=interval(expected.get("value_micros")),
         binds=texts(head.get("binds")),
         budget_price=head.get("budget_price"),
+        prices=_prices(reader, head.get("prices") or ()),
+        since=date.fromisoformat(changes["as_of"]) if changes else None,
+        changed=tuple(Change(**one) for one in changes.get("figures", ())),
+        settings=tuple(Change(**one) for one in changes.get("settings", ())),
         campaigns=_parts(reader, "campaign_id", _campaign_names(reader)),
         segments=_parts(reader, "segment_id", _segment_names(reader)),
         days=tuple((row["day"], row["messages"]) for row in reader.rows(DAYS, plan=path)),
@@ -162,6 +208,25 @@ def read_plan(reader: Reader) -> Plan | None:
         assumptions=texts(head.get("assumptions")),
         refused=len(delivery.get("refused") or ()),
         delivered=delivery.get("messages"),
+    )
+
+
+def _prices(reader: Reader, entries: Sequence[Record]) -> tuple[Price, ...]:
+    names = {"stock": _campaign_names(reader), "fairness": _segment_names(reader)}
+
+    def of(bound: str, name: str | None) -> Text | None:
+        if name is None:
+            return None
+        return names.get(bound, {}).get(name, Text(en=name, zh=name))
+
+    return tuple(
+        Price(
+            bound=one["bound"],
+            of=of(one["bound"], one["of"]),
+            unit=one["unit"],
+            micros=one["price_micros"],
+        )
+        for one in entries
     )
 
 
