@@ -26,8 +26,10 @@ def test_tune_and_evaluate(tiny_model: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text(write_pairs(pair_of(one) for one in read_examples("en")[:24]))
-    tune = ("creative", "tune", "--data", "pairs.jsonl", "--base", str(tiny_model), "--out", "voice",
-            "--shop", "shop", "--epochs", "2", "--set", "learning_rate=0.01", "--set", "threads=1")  # fmt: skip
+    tune = (
+        "creative", "tune", "--data", "pairs.jsonl", "--base", str(tiny_model), "--out", "voice",
+        "--shop", "shop", "--epochs", "2", "--set", "learning_rate=0.01", "--set", "threads=1",
+    )  # fmt: skip
     done = handbill(*tune, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "held-out loss" in done.stdout

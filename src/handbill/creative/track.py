@@ -1,7 +1,7 @@
 """Where a training's curves go: TensorBoard files, Weights & Biases or MLflow."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,37 +28,38 @@ def tracking(tracker: str, folder: Path, settings: Mapping[str, Any]) -> Iterato
     """
     if tracker not in TRACKERS:
         raise ConfigError(f"tracker {tracker!r} is unknown; known: {', '.join(TRACKERS)}")
-    if tracker == "none":
-        yield untracked
-        return
-    try:
-        if tracker == "wandb":
-            import wandb
-
-            with wandb.init(project="handbill", dir=folder, config=dict(settings)) as running:
-                yield lambda step, figures: running.log(dict(figures), step=step)
-        elif tracker == "mlflow":
-            import mlflow
-
-            with mlflow.start_run():
-                mlflow.log_params(dict(settings))
-                yield lambda step, figures: mlflow.log_metrics(dict(figures), step=step)
-        else:
-            from torch.utils.tensorboard import SummaryWriter
-
-            with SummaryWriter(folder) as writer:
-                yield (
-                    lambda step, figures: (
-                        [writer.add_scalar(name, value, step) for name, value in figures.items()]
-                        and None
-                    )
-                )
-    except ImportError as error:
-        raise ModelError(
-            f"{tracker} is not installed; run: pip install 'handbill[{_extra(tracker)}]', or say "
-            "--track none"
-        ) from error
+    with ExitStack() as open_until_then:
+        try:
+            track = _open(tracker, folder, settings, open_until_then)
+        except ImportError as error:
+            extra = "tune" if tracker == "tensorboard" else tracker
+            raise ModelError(
+                f"{tracker} is not installed; run: pip install 'handbill[{extra}]', or say "
+                "--track none"
+            ) from error
+        yield track
 
 
-def _extra(tracker: str) -> str:
-    return "tune" if tracker == "tensorboard" else tracker
+def _open(tracker: str, folder: Path, settings: Mapping[str, Any], until: ExitStack) -> Track:
+    if tracker == "wandb":
+        import wandb
+
+        run = until.enter_context(wandb.init(project="handbill", dir=folder, config=dict(settings)))
+        return lambda step, figures: run.log(dict(figures), step=step)
+    if tracker == "mlflow":
+        import mlflow
+
+        until.enter_context(mlflow.start_run())
+        mlflow.log_params(dict(settings))
+        return lambda step, figures: mlflow.log_metrics(dict(figures), step=step)
+    if tracker == "tensorboard":
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = until.enter_context(SummaryWriter(folder))
+
+        def curve(step: int, figures: Mapping[str, float]) -> None:
+            for name, value in figures.items():
+                writer.add_scalar(name, value, step)
+
+        return curve
+    return untracked
