@@ -20,7 +20,7 @@ from handbill import __version__, audience, creative, delivery, events, feedback
 from handbill.config import Config
 from handbill.errors import ConfigError
 from handbill.ports import Progress
-from handbill.state import decisions_digest
+from handbill.state import decisions_digest, evidence_digest
 from handbill.types import StageResult, StageRun, Text
 from handbill.workspace import Workspace, read_json, write_json
 
@@ -50,8 +50,8 @@ def exports(workspace: Workspace, settings: events.Settings) -> str:
 
 
 def verdicts(workspace: Workspace, settings: object) -> str:
-    """Fingerprint of what people approved and withdrew; rules' own approvals follow from inputs."""
-    return decisions_digest(workspace.state_url)
+    """Fingerprint of what people approved, withdrew and proved; rules' approvals follow from it."""
+    return decisions_digest(workspace.state_url) + evidence_digest(workspace.state_url)
 
 
 STAGES = (

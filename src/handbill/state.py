@@ -89,6 +89,26 @@ link_consents = Table(
 )
 """Whether a person's devices may be merged with them; never changed, only added to."""
 
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("product_id", String(128), nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("valid_until", String(10), nullable=False),
+    Column("added_by", String(128), nullable=False),
+    Column("added_at", DateTime(timezone=True), nullable=False),
+    Column("withdrawn_by", String(128), nullable=False),
+    Column("withdrawn_because", Text, nullable=False),
+    Column("withdrawn_at", DateTime(timezone=True), nullable=True),
+)
+"""What proves a claim, by whom and until when; withdrawn once, never deleted.
+
+`product_id` and `valid_until` are empty for the whole shop and for no end.
+"""
+
 
 def open_state(url: str) -> Engine:
     """Open the state and bring its schema up to date.
@@ -140,6 +160,21 @@ def decisions_digest(url: str) -> str:
     with closing_state(url) as engine, engine.connect() as connection:
         lines = [" ".join(row) for row in connection.execute(rows)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else ""
+
+
+def evidence_digest(url: str) -> str:
+    """Hash of the records that stand; empty when there are none.
+
+    Args:
+        url: SQLAlchemy URL of the state; one that does not exist yet is not made.
+    """
+    path = make_url(url).database
+    if url.startswith("sqlite") and not (path and Path(path).exists()):
+        return ""
+    standing = select(evidence.c.id).where(evidence.c.withdrawn_at.is_(None)).order_by("id")
+    with closing_state(url) as engine, engine.connect() as connection:
+        ids = connection.execute(standing).scalars().all()
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest() if ids else ""
 
 
 def _prepare_sqlite(connection: object, _record: object) -> None:

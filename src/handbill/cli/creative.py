@@ -1,4 +1,4 @@
-"""`handbill creative`: ads that wait for a person."""
+"""`handbill creative`: ads that wait for a person, copy to check, evidence to keep."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from handbill.cli import copy, evidence
 from handbill.cli.words import AsJson, Folder
 
-app = typer.Typer(help="Ads that wait for a person.", no_args_is_help=True)
+app = typer.Typer(help="Ads: what waits for a person, checks, evidence.", no_args_is_help=True)
+app.command(name="check")(copy.check)
+app.add_typer(evidence.app, name="evidence")
 
 
 @app.command(name="list")

@@ -1,0 +1,154 @@
+"""Goods: a product as its catalogue fields, from a workspace or from a feed file."""
+
+import csv
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from handbill.engine import connect
+from handbill.errors import SourceError
+
+MAX_VALUE = 5_000
+"""Characters of a field that are read; what stands behind them supports nothing."""
+
+FREE_TEXT = ("title", "description")
+"""Fields that people wrote as they liked: they name things, they prove nothing."""
+
+UNPROMISED = ("price_micros", "price_from", "price_to", "price_sales", "id", "link", "image_link")
+"""Fields that are no statement to a customer: the median of past sales, keys, addresses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One value of a product.
+
+    Attributes:
+        name: As the catalogue names it.
+        value: As text, one line.
+        source: Where it stands, such as `catalog#T-101.material`.
+    """
+
+    name: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """What is known of one product.
+
+    Attributes:
+        id: The shop's.
+        fields: Its values, empty ones left out.
+    """
+
+    id: str
+    fields: tuple[Field, ...]
+
+    def value(self, name: str) -> str:
+        """A field's value; empty when there is none."""
+        return next((one.value for one in self.fields if one.name == name), "")
+
+
+NOTHING = Product(id="", fields=())
+"""A product of which nothing is known."""
+
+
+def read_goods(path: Path) -> dict[str, Product]:
+    """The products of a catalogue.
+
+    Args:
+        path: A workspace folder, or a feed: CSV, TSV, JSON, JSON lines or Parquet, one row per
+            product, columns as Google Merchant names them; `id` is needed.
+
+    Returns:
+        By id.
+
+    Raises:
+        SourceError: It is missing, not such a file, or a row has no id.
+    """
+    if path.is_dir():
+        path = path / "catalog" / "products.parquet"
+    if not path.is_file():
+        raise SourceError(f"no catalogue at {path}; give a workspace or a feed file")
+    found: dict[str, Product] = {}
+    for number, row in enumerate(_rows(path), start=1):
+        product = make_product(row, source="catalog")
+        if not product.id:
+            raise SourceError(f"{path.name}, row {number} has no id; every product needs one")
+        found[product.id] = product
+    return found
+
+
+def make_product(row: Mapping[str, Any], *, source: str) -> Product:
+    """A row of a catalogue as a product."""
+    known = {str(name).strip().casefold().replace(" ", "_"): value for name, value in row.items()}
+    key = _text(known.get("id"))
+    fields = tuple(
+        Field(name=name, value=text, source=f"{source}#{key}.{name}")
+        for name, value in known.items()
+        if name not in UNPROMISED and (text := _text(value))
+    )
+    return Product(id=key, fields=fields)
+
+
+def _text(value: Any) -> str:
+    """A value as one line without markup."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple | set):
+        return "; ".join(_text(one) for one in value)[:MAX_VALUE]
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_text(one)}" for name, one in value.items())[:MAX_VALUE]
+    text = re.sub(r"<[^<>]{0,200}>", " ", str(value)[: 2 * MAX_VALUE])
+    text = "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text)
+    return re.sub(r"\s+", " ", text).strip()[:MAX_VALUE]
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    kind = path.suffix.casefold()
+    try:
+        if kind == ".parquet":
+            yield from _parquet(path)
+        elif kind in (".json", ".jsonl", ".ndjson"):
+            yield from parse_json(path.read_text(encoding="utf-8-sig"))
+        elif kind in (".csv", ".tsv"):
+            with path.open(encoding="utf-8-sig", newline="") as lines:
+                yield from csv.DictReader(lines, delimiter="\t" if kind == ".tsv" else ",")
+        else:
+            raise SourceError(f"{path.name} is no CSV, TSV, JSON, JSON lines or Parquet file")
+    except (ValueError, TypeError, csv.Error, duckdb.Error) as error:
+        reason = str(error).splitlines()[0]
+        raise SourceError(f"{path.name} cannot be read: {reason}") from error
+
+
+def _parquet(path: Path) -> list[dict[str, Any]]:
+    backend = connect(threads=1)
+    try:
+        table = backend.con.sql("SELECT * FROM read_parquet(?)", params=[str(path)])
+        rows: list[dict[str, Any]] = table.to_arrow_table().to_pylist()
+    finally:
+        backend.disconnect()
+    return rows
+
+
+def parse_json(text: str) -> Iterator[Mapping[str, Any]]:
+    """Objects of a JSON list, or of JSON lines.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if text.lstrip().startswith("["):
+        rows: Iterable[Any] = json.loads(text)
+    else:
+        rows = (json.loads(line) for line in text.splitlines() if line.strip())
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise ValueError(f"entry {number} is not an object")
+        yield row
