@@ -1,16 +1,19 @@
-"""What every text model keeps to, over the local one and a hand-written one."""
+"""What every text model keeps to: the local one, one behind HTTP, and a hand-written one."""
 
 import runpy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from handbill.creative.models import ModelFolder
+from handbill.creative.server import ServerWriter
 from handbill.creative.writer import LocalWriter
 from handbill.ports import TextModel
 
-TINY = runpy.run_path(str(Path(__file__).parents[1] / "creative" / "tiny.py"))
+CREATIVE = Path(__file__).parents[1] / "creative"
+TINY = runpy.run_path(str(CREATIVE / "tiny.py"))
+SERVER = runpy.run_path(str(CREATIVE / "chat_server.py"))
 
 
 class Echo:
@@ -30,12 +33,21 @@ class Echo:
         ]
 
 
-@pytest.fixture(scope="module", params=["local", "echo"])
-def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TextModel:
+@pytest.fixture(scope="module", params=["local", "server", "server, one at a time", "echo"])
+def model(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TextModel]:
     if request.param == "echo":
-        return Echo()
+        yield Echo()
+        return
     folder = TINY["build"](tmp_path_factory.mktemp("model") / "tiny")
-    return LocalWriter.open(ModelFolder(id="tiny@1", path=str(folder)), None, threads=1)
+    local = LocalWriter.open(ModelFolder(id="tiny@1", path=str(folder)), None, threads=1)
+    if request.param == "local":
+        yield local
+        return
+    with SERVER["serving"](local) as chat:
+        chat.one_at_a_time = "one" in request.param
+        yield ServerWriter(url=chat.url, model="tiny")
 
 
 PROMPTS = ["Write an ad for coffee", "写一则广告，关于茶", "Tea"]

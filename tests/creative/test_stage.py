@@ -1,6 +1,9 @@
 """The whole stage over a tiny random model: tuned, asked, checked, shelved."""
 
 import json
+import runpy
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +16,19 @@ from handbill.errors import ConfigError, ModelError, SourceError
 from handbill.state import creatives
 from handbill.types import ShopProfile, StageResult
 from handbill.workspace import Workspace
+
+SERVER = runpy.run_path(str(Path(__file__).with_name("chat_server.py")))
+
+
+class Silent:
+    """Its texts are replaced by the server's."""
+
+    name = "silent@1"
+
+    def generate(
+        self, prompts: Sequence[str], *, samples: int, max_new_tokens: int, seed: int
+    ) -> list[list[str]]:
+        return [[""] * samples for _ in prompts]
 
 
 def quiet(message: str, fraction: float | None = None) -> None:
@@ -75,6 +91,39 @@ def test_a_shop_without_offers_gets_an_empty_shelf(
     assert not workspace.models.exists()
 
 
+def test_a_server_writes_ads_that_pass_the_same_checks(
+    shop: Workspace, profile: ShopProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANDBILL_MODEL_KEY", "key-of-the-test")
+    good = {"headline": "Your coupon for {category}", "body": "A good cup is close. {category}",
+            "call_to_action": "Use my coupon"}  # fmt: skip
+    with SERVER["serving"](Silent()) as chat:
+        chat.content = json.dumps(good)
+        settings = creative.Settings(
+            models={"en": f"{chat.url}#big"}, max_briefs=2, candidates=2, approval="checks",
+            server_price_in=1.0, server_price_out=1.0, server_budget=1.0,
+        )  # fmt: skip
+        creative.run(shop, profile, settings, quiet)
+        assert chat.seen[0]["headers"]["Authorization"] == "Bearer key-of-the-test"
+        assert "exactly three lines" in chat.seen[0]["messages"][0]["content"]
+        asked = len(chat.seen)
+        creative.run(shop, profile, settings, quiet)
+        assert len(chat.seen) == asked  # the answers were kept
+        rows = pq.read_table(shop.tables / "creatives.parquet").to_pylist()
+        mine = [row for row in rows if row["origin"] == "model"]
+        assert {row["model"] for row in mine} == {f"big@{chat.url.split('/')[2]}"}
+        chat.content = "Free! The best coffee, 90 % off\nBuy today\nNow"
+        creative.run(shop, profile, replace(settings, seed=8), quiet)
+        rows = pq.read_table(shop.tables / "creatives.parquet").to_pylist()
+        assert {row["status"] for row in rows if row["origin"] == "model"} == {"rejected"}
+        chat.faults[:] = ["500"] * 50
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        with pytest.raises(ModelError, match="does not answer"):
+            creative.run(shop, profile, replace(settings, seed=9, server_timeout=5.0), quiet)
+    assert not any("key-of-the-test" in one.read_text("utf-8", "replace")
+                   for one in shop.root.rglob("*") if one.is_file())  # fmt: skip
+
+
 def test_a_missing_model_is_an_error_not_a_template(shop: Workspace, profile: ShopProfile) -> None:
     settings = creative.Settings(models={"zh": "gemma-3-270m"})
     with pytest.raises(ModelError, match="--accept-licence"):
@@ -99,6 +148,9 @@ def test_a_damaged_table_is_named(shop: Workspace, profile: ShopProfile) -> None
         ("horizon_days", 0),
         ("seed", -1),
         ("learning_rate", 0.0),
+        ("server_timeout", 0.0),
+        ("server_price_in", -1.0),
+        ("server_budget", -1.0),
         ("approval", "nobody"),
         ("channel", "fax"),
         ("languages", ()),

@@ -1,5 +1,6 @@
 """The wire format between a brief and a language model: a request out, three lines back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handbill.types import SLOT, Brief, Language
@@ -25,6 +26,25 @@ COUPON: dict[Language, str] = {"en": "coupon", "zh": "优惠券"}
 _ASK: dict[Language, str] = {
     "en": "{offer} ad: {subject}. For {audience}. Slots: {slots}",
     "zh": "{offer}广告：{subject}。写给{audience}。槽位：{slots}",
+}
+
+
+_INSTRUCTION: dict[Language, str] = {
+    "en": (
+        "You write e-mail ads for a shop. Answer with exactly three lines: a headline of at most "
+        "60 characters, a body of one or two sentences, a call to action of two to four words. "
+        "Name what is offered. Where you need a fact, write its slot in braces as it is listed, "
+        "never its value. State no price, number, date, discount, quality, origin or health effect "
+        "of your own, no superlatives, no urgency, and nothing about the reader's group.\n\n"
+        "Examples, request above, answer below:\n\n{examples}"
+    ),
+    "zh": (
+        "你为一家商店写邮件广告。只回答三行：标题（不超过 30 个汉字）、正文（一两句话）、"
+        "按钮文字（2 到 6 个字）。要点明卖的是什么。需要用到事实时，照原样写出花括号里的槽位，"
+        "不要写具体内容。不要自己写价格、数字、日期、"
+        "折扣、品质、产地或功效，不用极限词，不催促，也不要提读者属于哪类人。\n\n"
+        "例子，上面是要求，下面是回答：\n\n{examples}"
+    ),
 }
 
 
@@ -63,6 +83,17 @@ def prompt_for(brief: Brief) -> str:
         audience=brief.audience,
         slots=" ".join(f"{{{name}}}" for name in values if name not in rendered),
     )
+
+
+def instruction(language: Language, shown: Sequence[tuple[str, str]]) -> str:
+    """What a model that was not tuned is told first: how an ad is written down, by example.
+
+    Args:
+        language: Of the ads.
+        shown: Requests with the ads that a person wrote for them.
+    """
+    examples = "\n\n".join(f"{asked}\n---\n{answer}" for asked, answer in shown)
+    return _INSTRUCTION[language].format(examples=examples)
 
 
 def completion_for(draft: Draft) -> str:

@@ -16,9 +16,16 @@ class Settings:
 
     Attributes:
         languages: Ads are written in each of these.
-        models: Language to the model that writes it: a name of the registry, a local folder or a
-            hub id. A language without one gets plain factual templates.
-        accept_licences: Models whose terms the shop has read and accepted, by name.
+        models: Language to the model that writes it: a name of `handbill model list`, a local
+            folder, a hub id, or a server that speaks OpenAI's chat completions, as
+            `http://localhost:8000/v1#MODEL`. A language without one gets plain factual templates.
+        accept_licences: Models whose terms the shop has read and accepted, by name; as good as
+            `handbill model pull NAME --accept-licence`.
+        server_timeout: Seconds for a server's whole reply.
+        server_price_in: What a server charges for a million tokens read, in its currency.
+        server_price_out: The same for a million tokens written.
+        server_budget: What may be spent on servers in a month, UTC. It is never exceeded: a request
+            that could is not sent.
         channel: Where the ads appear; its limits apply.
         max_briefs: Briefs that the model answers per language; offers beyond get templates.
         candidates: Ads the model writes for each.
@@ -36,6 +43,10 @@ class Settings:
     languages: tuple[Language, ...] = LANGUAGES
     models: Mapping[str, str] = field(default_factory=lambda: {"en": "smollm2-135m"})
     accept_licences: tuple[str, ...] = ()
+    server_timeout: float = 120.0
+    server_price_in: float = 0.0
+    server_price_out: float = 0.0
+    server_budget: float = 0.0
     channel: Literal["email"] = "email"
     max_briefs: int = 24
     candidates: int = 4
@@ -64,9 +75,26 @@ class Settings:
             _among("languages", language, LANGUAGES)
         if not self.languages:
             raise ConfigError(f"creative.languages is empty; name one of {', '.join(LANGUAGES)}")
+        self._check_server()
         if not 0 < self.learning_rate <= 0.1:
             raise ConfigError(
                 f"creative.learning_rate is {self.learning_rate}; it must be above 0, at most 0.1"
+            )
+
+    def _check_server(self) -> None:
+        for name in ("server_price_in", "server_price_out", "server_budget"):
+            if not 0 <= getattr(self, name) <= 1e6:
+                raise ConfigError(
+                    f"creative.{name} is {getattr(self, name)}; it must lie in 0 to 1,000,000"
+                )
+        if not 0 < self.server_timeout <= 3600:
+            raise ConfigError(
+                f"creative.server_timeout is {self.server_timeout}; it must be above 0, at most "
+                "3600 seconds"
+            )
+        if (self.server_price_in or self.server_price_out) and not self.server_budget:
+            raise ConfigError(
+                "creative.server_budget is 0 while the server charges; say what a month may cost"
             )
 
 

@@ -1,15 +1,19 @@
 """The creative stage: briefs, a tuned writer, checks, the shelf."""
 
+import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handbill.creative.answers import Answers
 from handbill.creative.brief import Work, plan_briefs, read_interest, read_offers, read_segments
 from handbill.creative.example import Example, read_examples
 from handbill.creative.pairs import Pair
-from handbill.creative.prompt import MAX_NEW_TOKENS, PROMPT, completion_for, prompt_for
+from handbill.creative.prompt import MAX_NEW_TOKENS, PROMPT, completion_for, instruction, prompt_for
 from handbill.creative.recipe import Recipe
 from handbill.creative.registry import find
 from handbill.creative.select import Choice, Maker, choose, plain
@@ -21,6 +25,16 @@ from handbill.ports import Progress, TextModel
 from handbill.state import open_state
 from handbill.types import Brief, Creative, Language, ShopProfile, StageResult, Text
 from handbill.workspace import Workspace
+
+if TYPE_CHECKING:
+    from handbill.creative.server import ServerWriter
+    from handbill.creative.writer import LocalWriter
+
+SERVER = re.compile(r"https?://[^#\s]+#[^#\s]+$")
+"""A model behind a server, as settings name it."""
+
+SHOWN = 6
+"""Examples that a model sees which is not tuned on them."""
 
 AT_ONCE = 4
 """Prompts asked together: enough to fill a batch."""
@@ -93,6 +107,27 @@ def _plan(workspace: Workspace, shop: ShopProfile, settings: Settings) -> dict[L
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """A model that is ready to write.
+
+    Attributes:
+        writer: It answers requests.
+        maker: As the ledger records it.
+        folder: Where its answers are kept.
+        way: What else decides its answers.
+        examples: What its words are held to.
+        figures: For the report.
+    """
+
+    writer: "LocalWriter | ServerWriter"
+    maker: Maker
+    folder: Path
+    way: dict[str, str | int | float]
+    examples: Sequence[Example]
+    figures: dict[str, float]
+
+
 def _write(
     workspace: Workspace,
     settings: Settings,
@@ -102,7 +137,25 @@ def _write(
     written: Written,
     progress: Progress,
 ) -> None:
-    """Tune one model on the examples of its languages, and let it answer their briefs."""
+    """Make one model ready, and let it answer the briefs of its languages."""
+    if SERVER.match(name):
+        for language in languages:  # each is told in its own language how to write
+            author = _behind_http(workspace, settings, name, language)
+            _answer(author, language, settings, work[language].briefs, written, progress)
+        return
+    author = _tuned(workspace, settings, name, languages, progress)
+    for language in languages:
+        _answer(author, language, settings, work[language].briefs, written, progress)
+
+
+def _tuned(
+    workspace: Workspace,
+    settings: Settings,
+    name: str,
+    languages: Sequence[Language],
+    progress: Progress,
+) -> Author:
+    """A local model, tuned on the examples of its languages."""
     from handbill.creative.tune import tune, version_of
     from handbill.creative.writer import OVERSAMPLE, LocalWriter
 
@@ -113,43 +166,93 @@ def _write(
     path = workspace.models / "adapter" / version_of(base, pairs, recipe)
     adapter = tune(base, pairs, recipe, path, workspace.models, progress)
     writer = LocalWriter.open(adapter.base, adapter.path, threads=settings.threads)
-    maker = Maker(model=writer.name, adapter=adapter.version, prompt=PROMPT)
-    for language in languages:
-        briefs = work[language].briefs
-        kept = Answers.open(
-            adapter.path / "answers",
-            language=language,
-            prompt=PROMPT,
-            samples=settings.candidates,
-            seed=settings.seed,
-            oversample=OVERSAMPLE,
-            temperature=writer.temperature,
-            top_p=writer.top_p,
-        )
-        answers = _ask(writer, briefs, language, settings, kept, progress)
-        voice, shown = Voice.of(examples, language), list[frozenset[str]]()
-        choices = [
-            choose(
-                brief,
-                answers[prompt_for(brief)],
-                maker,
-                shown,
-                variants=settings.variants,
-                voice=voice,
-            )
-            for brief in briefs
-        ]
-        _gather(written, language, choices)
     tag = "_".join(languages)
-    written.figures |= {
-        f"train_seconds_{tag}": round(adapter.seconds, 1),
-        f"loss_before_{tag}": round(adapter.loss_before, 3),
-        f"loss_after_{tag}": round(adapter.loss_after, 3),
-    }
-    if writer.tokens:
+    return Author(
+        writer=writer,
+        maker=Maker(model=writer.name, adapter=adapter.version, prompt=PROMPT),
+        folder=adapter.path / "answers",
+        way={"oversample": OVERSAMPLE, "temperature": writer.temperature, "top_p": writer.top_p},
+        examples=examples,
+        figures={
+            f"train_seconds_{tag}": round(adapter.seconds, 1),
+            f"loss_before_{tag}": round(adapter.loss_before, 3),
+            f"loss_after_{tag}": round(adapter.loss_after, 3),
+        },
+    )
+
+
+def _behind_http(workspace: Workspace, settings: Settings, name: str, language: Language) -> Author:
+    """A model behind a server, shown a few of the examples."""
+    from handbill.creative.purse import MILLION, Purse
+    from handbill.creative.server import KEY, ServerWriter
+
+    url, _, model = name.partition("#")
+    examples = read_examples(language)
+    shown = [pair_of(one) for one in examples[:SHOWN]]
+    purse = Purse(
+        path=workspace.models / "server" / "spent.sqlite",
+        budget=round(settings.server_budget * MILLION),
+        price_in=round(settings.server_price_in * MILLION),
+        price_out=round(settings.server_price_out * MILLION),
+    )
+    writer = ServerWriter(
+        url=url,
+        model=model,
+        system=instruction(language, [(one.request, one.completion) for one in shown]),
+        purse=purse if settings.server_budget else None,
+        key=os.environ.get(KEY, ""),
+        timeout=settings.server_timeout,
+        structured=True,
+    )
+    return Author(
+        writer=writer,
+        maker=Maker(model=writer.name, adapter="", prompt=PROMPT),
+        folder=workspace.models / "server" / "answers",
+        way={"model": name, "system": writer.system, "temperature": writer.temperature},
+        examples=examples,
+        figures={},
+    )
+
+
+def _answer(
+    author: Author,
+    language: Language,
+    settings: Settings,
+    briefs: Sequence[Brief],
+    written: Written,
+    progress: Progress,
+) -> None:
+    """Let a model answer the briefs of a language, and choose among its answers."""
+    kept = Answers.open(
+        author.folder,
+        language=language,
+        prompt=PROMPT,
+        samples=settings.candidates,
+        seed=settings.seed,
+        **author.way,
+    )
+    writer = author.writer
+    tokens, seconds = writer.tokens, writer.seconds
+    answers = _ask(writer, briefs, language, settings, kept, progress)
+    voice, shown = Voice.of(author.examples, language), list[frozenset[str]]()
+    choices = [
+        choose(
+            brief,
+            answers[prompt_for(brief)],
+            author.maker,
+            shown,
+            variants=settings.variants,
+            voice=voice,
+        )
+        for brief in briefs
+    ]
+    _gather(written, language, choices)
+    written.figures |= author.figures
+    if tokens := writer.tokens - tokens:
+        seconds = writer.seconds - seconds
         written.figures |= {
-            f"write_seconds_{tag}": round(writer.seconds, 1),
-            f"tokens_per_second_{tag}": round(writer.tokens / writer.seconds, 1),
+            f"write_seconds_{language}": round(seconds, 1),
+            f"tokens_per_second_{language}": round(tokens / seconds, 1),
         }
 
 
