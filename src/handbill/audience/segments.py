@@ -1,10 +1,14 @@
-"""Groups of people who buy alike: k-means, as many as a bootstrap finds again, none too small.
+"""Groups of people who buy alike: k-means in the space, and into the number, that holds best.
+
+A space is how people shop (recency, frequency, spend, prices), alone or with what they spend on. A
+grouping counts when a bootstrap finds it again; of those that count, the one is taken whose people
+most exceed others in buying their top category in the month that followed.
 
 Source: Hennig (2007), Cluster-wise assessment of cluster stability (bootstrap, here scored by the
 adjusted Rand index of Hubert & Arabie 1985).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,14 +31,49 @@ SPACE = (
 )
 """The features that people are grouped by; everything but the shares on a logarithmic scale."""
 
-STABLE = 0.7
-"""Mean adjusted Rand index that a number of segments must reach under the bootstrap."""
-RESAMPLES = 10
+STABLE = 0.8
+"""Mean adjusted Rand index that a grouping must reach under the bootstrap."""
+RESAMPLES = 8
+STARTS = 8
 SAMPLE = 20_000
 """People that the choice of the number looks at; everyone is assigned in the end."""
+FARTHEST = 2.5
+"""Standard deviations beyond which being further out makes no difference."""
+DIRECTIONS = 6
+"""Main directions of what people spend on."""
+NUMBERS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 64, 80, 100)
+"""Numbers of segments that are tried."""
+NEARLY = 0.05
+"""Lifts that differ by less are one: on a few thousand people, chance alone moves them so far."""
+OWN = 0.01
+"""Share of its spend that a segment's top category has at least."""
+SAME = 0.2
+"""Jaccard overlap with a segment of the previous run from which on it is the same one."""
+
+BY_HABITS = "habits"
+BY_BOTH = "habits and tastes"
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Lift = Callable[[Labels], float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One way to group people, and how it did.
+
+    Attributes:
+        space: What people were grouped by.
+        number: Of groups.
+        agreement: Mean adjusted Rand index between the whole and its bootstrap, -1 to 1.
+        lift: How much oftener a group's people bought its top category in the month that followed
+            than everyone did, mean over people; None where no month has followed.
+    """
+
+    space: str
+    number: int
+    agreement: float
+    lift: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +82,22 @@ class Segmentation:
 
     Attributes:
         labels: (n,) index of each person's segment, 0 the one that spends most per person.
-        centroids: (k, d) means in the coordinates of `coordinates`.
         stability: (k,) mean Jaccard overlap of each segment with its bootstrap twin, 0 to 1.
         agreement: Mean adjusted Rand index between the whole and its bootstrap, -1 to 1.
-        tried: The same for each number of segments that was tried.
     """
 
     labels: Labels
-    centroids: Matrix
     stability: Matrix
     agreement: float
-    tried: Mapping[int, float]
+
+
+def spaces_of(features: pa.Table, shares: Mapping[str, Matrix]) -> dict[str, Matrix]:
+    """People as points (n, d) in each space, on comparable scales."""
+    habits = scaled(coordinates(features))
+    if len(shares) < 2:
+        return {BY_HABITS: habits}
+    spent = tastes(np.column_stack([*shares.values()]))
+    return {BY_HABITS: habits, BY_BOTH: np.hstack([habits, spent])}
 
 
 def column(features: pa.Table, name: str) -> Matrix:
@@ -63,7 +107,7 @@ def column(features: pa.Table, name: str) -> Matrix:
 
 
 def coordinates(features: pa.Table) -> Matrix:
-    """People as points (n, d) in `SPACE`, not standardised: comparable from one day to another.
+    """People as points (n, d) in `SPACE`, not standardised.
 
     Money is taken relative to the median buyer, so that the currency's unit does not matter. Who
     never bought is as far back as anyone, with nothing spent.
@@ -81,60 +125,143 @@ def coordinates(features: pa.Table) -> Matrix:
     return np.column_stack(points)
 
 
-def find_segments(
-    points: Matrix, spend: Matrix, *, max_segments: int, min_segment: int, seed: int
-) -> Segmentation:
-    """Group people into the largest number of segments that a bootstrap finds again.
+def scaled(points: Matrix) -> Matrix:
+    """Points with mean 0 and deviation 1 in each direction, the far ends drawn in."""
+    low, high = np.quantile(points, [0.01, 0.99], axis=0)
+    clipped = points.clip(low, high)
+    spread = clipped.std(axis=0)
+    spread[spread < 1e-9] = 1.0
+    return np.asarray((clipped - clipped.mean(axis=0)) / spread).clip(-FARTHEST, FARTHEST)
+
+
+def tastes(shares: Matrix, most: int = DIRECTIONS) -> Matrix:
+    """What people spend on as points (n, d): the main directions of their shares' square roots.
 
     Args:
-        points: (n, d) from `coordinates`.
+        shares: (n, c) of spend per category; NaN where nothing was spent.
+        most: Directions.
+    """
+    roots = np.sqrt(np.nan_to_num(shares).clip(min=0.0))
+    centred = roots - roots.mean(axis=0)
+    # Through the categories' own products: they are few, people may be many.
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    found = vectors[:, np.argsort(values)[::-1][:most]]
+    signs = np.sign(found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])])
+    points = centred @ (found * signs)
+    spread = float(points[:, 0].std())
+    return np.asarray(points / spread if spread > 1e-9 else points)
+
+
+def try_groupings(
+    spaces: Mapping[str, Matrix],
+    numbers: Sequence[int],
+    past: Mapping[str, Matrix],
+    lift: Lift | None,
+    seed: int,
+) -> list[Tried]:
+    """Group people in several ways: how each holds today, and what it would have told before.
+
+    Args:
+        spaces: Name -> (n, d) points of today.
+        numbers: Of groups.
+        past: Name -> (m, d) points of a month before.
+        lift: Of labels of the past, from `lift_in`; None where no month has followed.
+        seed: Of the clustering and the bootstrap.
+    """
+    found = []
+    # Several threads gain nothing on so few numbers, and spin for each other on a busy machine.
+    with threadpool_limits(limits=1):
+        for name, points in spaces.items():
+            rows = np.sort(np.random.default_rng(seed).permutation(len(points))[:SAMPLE])
+            sample = points[rows]
+            most = len(np.unique(sample, axis=0))
+            for number in (one for one in numbers if one <= most):
+                whole = _fit(sample, number, seed).labels_
+                agreement = _agreement(sample, whole, number, seed)
+                gain = None
+                if lift is not None and name in past and len(past[name]) > number:
+                    gain = lift(_fit(past[name], number, seed).labels_.astype(np.int64))
+                found.append(Tried(space=name, number=number, agreement=agreement, lift=gain))
+    return found
+
+
+def choose(tried: Sequence[Tried]) -> Tried | None:
+    """Of the stable groupings with nearly the largest lift the finest; else the most stable one.
+
+    Where no month has followed, the finest stable one.
+
+    Example:
+        >>> few = Tried(space="habits", number=3, agreement=0.95, lift=1.1)
+        >>> many = Tried(space="habits", number=8, agreement=0.82, lift=1.4)
+        >>> loose = Tried(space="habits", number=12, agreement=0.5, lift=1.9)
+        >>> choose([few, many, loose]).number
+        8
+    """
+    stable = [one for one in tried if one.agreement >= STABLE]
+    if stable:
+        best = max(one.lift or 0.0 for one in stable)
+        near = [one for one in stable if (one.lift or 0.0) >= best - NEARLY]
+        return max(near, key=lambda one: (one.number, one.agreement))
+    return max(tried, key=lambda one: one.agreement, default=None)
+
+
+def lift_in(shares: Matrix, bought: NDArray[np.bool_]) -> Lift:
+    """How to judge labels by what people bought afterwards.
+
+    Args:
+        shares: (n, c) of spend per category before; NaN where nothing was spent.
+        bought: (n, c) whether a person bought of the category in the month that followed.
+
+    Returns:
+        Gives `Tried.lift`; a segment's top category is the one it exceeds everyone most in.
+    """
+    known = np.nan_to_num(shares)
+    usual, rate = known.mean(axis=0), bought.mean(axis=0)
+
+    def lift(labels: Labels) -> float | None:
+        gains, sizes = [], []
+        for segment in range(int(labels.max()) + 1):
+            inside = labels == segment
+            own = known[inside].mean(axis=0)
+            eligible = (own >= OWN) & (rate > 0)
+            if not inside.any() or not eligible.any():
+                continue
+            top = int(np.where(eligible, own / np.maximum(usual, 1e-9), 0.0).argmax())
+            gains.append(float(bought[inside, top].mean() / rate[top]))
+            sizes.append(int(inside.sum()))
+        return float(np.average(gains, weights=sizes)) if gains else None
+
+    return lift
+
+
+def find_segments(
+    points: Matrix, spend: Matrix, *, number: int, min_segment: int, seed: int
+) -> Segmentation:
+    """Group people into a number of segments, fewer where some would be too small.
+
+    Args:
+        points: (n, d) on comparable scales.
         spend: (n,) what orders the segments, descending by mean.
-        max_segments: Most segments to try.
+        number: Of groups to look for.
         min_segment: Fewest people of a segment; those of smaller ones join the nearest.
         seed: Of the clustering and the bootstrap.
 
     Returns:
         At least one segment; each has `min_segment` people or more unless there are fewer in all.
     """
-    # Several threads gain nothing on so few numbers, and spin for each other on a busy machine.
     with threadpool_limits(limits=1):
-        return _find(points, spend, max_segments, min_segment, seed)
-
-
-def _find(
-    points: Matrix, spend: Matrix, max_segments: int, min_segment: int, seed: int
-) -> Segmentation:
-    scaled = _standardised(points)
-    most = min(max_segments, len(points) // min_segment, len(np.unique(scaled, axis=0)))
-    rng = np.random.default_rng(seed)
-    sample = rng.permutation(len(points))[:SAMPLE]
-    tried = {
-        number: _agreement(scaled[np.sort(sample)], number, seed) for number in range(2, most + 1)
-    }
-    number = choose_number(tried)
-    model = _fit(scaled, number, seed)
-    labels = dissolve_small(scaled, model.predict(scaled).astype(np.int64), min_segment)
-    order = np.argsort([-spend[labels == one].mean() for one in range(labels.max() + 1)])
-    labels = np.argsort(order)[labels]
-    centroids = np.array([points[labels == one].mean(axis=0) for one in range(len(order))])
+        model = _fit(points, number, seed)
+        labels = dissolve_small(points, model.labels_.astype(np.int64), min_segment)
+        order = np.argsort([-spend[labels == one].mean() for one in range(labels.max() + 1)])
+        labels = np.argsort(order)[labels]
+        twins = _resampled(points, number, seed)
+    scores = [adjusted_rand_score(model.labels_, one) for one in twins]
+    settled = [dissolve_small(points, one, min_segment) for one in twins]
     return Segmentation(
         labels=labels,
-        centroids=centroids,
-        stability=_overlap(scaled, labels, number, min_segment, seed),
-        agreement=tried.get(number, 1.0),
-        tried=tried,
+        stability=_overlap(labels, settled),
+        agreement=float(np.mean(scores)) if number > 1 else 1.0,
     )
-
-
-def choose_number(tried: Mapping[int, float]) -> int:
-    """The largest number that is stable; else the most stable one; 1 when none was tried.
-
-    Example:
-        >>> choose_number({2: 0.95, 3: 0.8, 4: 0.5}), choose_number({2: 0.3, 3: 0.5})
-        (3, 3)
-    """
-    stable = [number for number, agreement in tried.items() if agreement >= STABLE]
-    return max(stable) if stable else max(tried, key=lambda number: tried[number], default=1)
 
 
 def dissolve_small(points: Matrix, labels: Labels, min_segment: int) -> Labels:
@@ -160,43 +287,45 @@ def dissolve_small(points: Matrix, labels: Labels, min_segment: int) -> Labels:
         labels[homeless] = np.array(kept)[_nearest(points[homeless], centres)]
 
 
-def keep_ids(centroids: Matrix, before: Mapping[str, Sequence[float]]) -> list[str]:
+def keep_ids(
+    labels: Labels,
+    people: Sequence[str],
+    before: Mapping[str, str],
+    retired: Sequence[str] = (),
+) -> list[str]:
     """Names that stay with a segment from one run to the next.
 
     Args:
-        centroids: (k, d) of this run.
-        before: Of the previous run, by id.
+        labels: (n,) of this run.
+        people: (n,) pseudonyms.
+        before: Person -> id in the previous run.
+        retired: Ids of segments that are gone: they name nothing else again.
 
     Returns:
-        (k,) ids. A segment keeps the id of the nearest previous one, each used once, unless that
-        is further away than half the distance between two typical segments; others get new ids.
+        (k,) ids. Segments and previous ones are paired so that their overlaps (Jaccard, among
+        people of both runs) sum to the most; less than `SAME` is no pair, and gets a new id.
     """
-    ids: list[str | None] = [None] * len(centroids)
-    old = np.array([list(point) for point in before.values()], dtype=np.float64)
-    if old.ndim == 2 and old.shape[1:] == centroids.shape[1:]:
-        spread = np.vstack([centroids, old]).std(axis=0)
-        spread[spread < 1e-3] = 1.0  # what is left of equal centroids after rounding is no spread
-        distance = np.linalg.norm((centroids[:, None] - old[None]) / spread, axis=2)
-        apart = np.sqrt(2.0 * centroids.shape[1])  # of two independent standardised points
-        for row, match in zip(*linear_sum_assignment(distance), strict=True):
-            if distance[row, match] <= apart / 2:
-                ids[row] = list(before)[match]
-    taken = {one for one in ids if one} | set(before)
-    fresh = (f"s{number}" for number in range(1, 10_000) if f"s{number}" not in taken)
-    return [one or next(fresh) for one in ids]
+    count = int(labels.max()) + 1 if len(labels) else 0
+    old = sorted(set(before.values()))
+    place = {name: column for column, name in enumerate(old)}
+    shared = np.zeros((count, len(old)))
+    for label, person in zip(labels, people, strict=True):
+        if person in before:
+            shared[label, place[before[person]]] += 1
+    union = shared.sum(axis=1)[:, None] + shared.sum(axis=0)[None] - shared
+    overlap = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    ids: dict[int, str] = {
+        int(row): old[column]
+        for row, column in zip(*linear_sum_assignment(-overlap), strict=True)
+        if overlap[row, column] >= SAME
+    }
+    taken = {*old, *retired}
+    fresh = (name for number in range(1, 100_000) if (name := f"s{number}") not in taken)
+    return [ids.get(row) or next(fresh) for row in range(count)]
 
 
-def _standardised(points: Matrix) -> Matrix:
-    low, high = np.quantile(points, [0.01, 0.99], axis=0)
-    clipped = points.clip(low, high)
-    spread = clipped.std(axis=0)
-    spread[spread < 1e-9] = 1.0
-    scaled: Matrix = (clipped - clipped.mean(axis=0)) / spread
-    return scaled
-
-
-def _fit(points: Matrix, number: int, seed: int, starts: int = 10) -> KMeans:
-    return KMeans(number, n_init=starts, random_state=seed).fit(points)
+def _fit(points: Matrix, number: int, seed: int) -> KMeans:
+    return KMeans(number, n_init=STARTS, random_state=seed).fit(points)
 
 
 def _resampled(points: Matrix, number: int, seed: int) -> list[Labels]:
@@ -204,20 +333,19 @@ def _resampled(points: Matrix, number: int, seed: int) -> list[Labels]:
     labels = []
     for draw in range(RESAMPLES):
         rows = np.random.default_rng([seed, draw]).integers(0, len(points), len(points))
-        model = _fit(points[rows], number, seed + draw + 1, starts=4)
+        distinct = len(np.unique(points[rows], axis=0))
+        model = _fit(points[rows], min(number, distinct), seed + draw + 1)
         labels.append(model.predict(points).astype(np.int64))
     return labels
 
 
-def _agreement(points: Matrix, number: int, seed: int) -> float:
-    whole = _fit(points, number, seed).labels_
+def _agreement(points: Matrix, whole: Labels, number: int, seed: int) -> float:
     scores = [adjusted_rand_score(whole, one) for one in _resampled(points, number, seed)]
     return float(np.mean(scores))
 
 
-def _overlap(points: Matrix, labels: Labels, number: int, min_segment: int, seed: int) -> Matrix:
+def _overlap(labels: Labels, twins: Sequence[Labels]) -> Matrix:
     """Mean over resamples of each segment's best Jaccard overlap."""
-    twins = [dissolve_small(points, one, min_segment) for one in _resampled(points, number, seed)]
     overlaps = np.zeros(labels.max() + 1)
     for segment in range(len(overlaps)):
         inside = labels == segment

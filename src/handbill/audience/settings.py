@@ -14,7 +14,10 @@ class Settings:
     Attributes:
         min_segment: Fewest people in a segment; a smaller group is dissolved, since it could
             point at a person. 2 to 100,000.
-        max_segments: Most segments to look for. 1 to 100.
+        max_segments: Most segments to look for; how many there are is chosen by how well they hold
+            and by what their people bought afterwards. 1 to 100.
+        segments: Exactly so many instead, where there are people enough; 0 leaves it to the choice.
+            0 to 100.
         horizon_days: Campaigns that begin within so many days of the plan's day get affinities
             and offer interests as of that day. 1 to 366.
         departments: The largest departments by sales get a share column each. 0 to 50.
@@ -28,6 +31,7 @@ class Settings:
 
     min_segment: int = 50
     max_segments: int = 8
+    segments: int = 0
     horizon_days: int = 28
     departments: int = 12
     engine: str = "duckdb"
@@ -36,6 +40,7 @@ class Settings:
     def __post_init__(self) -> None:
         _bounded("min_segment", self.min_segment, 2, 100_000)
         _bounded("max_segments", self.max_segments, 1, 100)
+        _bounded("segments", self.segments, 0, 100)
         _bounded("horizon_days", self.horizon_days, 1, 366)
         _bounded("departments", self.departments, 0, 50)
         _bounded("seed", self.seed, 0, 2**32 - 1)

@@ -1,26 +1,36 @@
 """The audience stage: reads the log once, writes what later stages know of people."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from handbill.audience.copurchase import copurchases
 from handbill.audience.customer_category import customer_category_features
-from handbill.audience.days import days_of, write_days
-from handbill.audience.describe import Described, describe_segments
+from handbill.audience.days import Days, days_of, write_days
+from handbill.audience.describe import (
+    Before,
+    Described,
+    Past,
+    describe_segments,
+    segment_card,
+)
 from handbill.audience.interests import category_interests, offer_interests
 from handbill.audience.products import product_features
 from handbill.audience.purchases import purchases_of
 from handbill.audience.sessions import sessions
 from handbill.audience.settings import Settings
 from handbill.audience.tables import Log, open_log, typed
-from handbill.audience.tastes import category_shares
+from handbill.audience.tastes import bought_in, category_shares
 from handbill.audience.value import Value, value_of, value_record, value_table
 from handbill.engine import collect, open_engine
 from handbill.ports import Progress
 from handbill.types import ShopProfile, StageResult, Text
 from handbill.workspace import Workspace, read_json, write_json, write_parquet
 
+MONTH = 30
+"""Days that groupings are judged by."""
 TIME = pa.timestamp("us", tz="UTC")
 SEGMENTS = {"person": pa.string(), "segment_id": pa.string()}
 INTERESTS = {
@@ -75,11 +85,16 @@ def run(
         written += _write_interests(log, workspace, shop, campaigns, settings)
         progress("segments", 0.9)
         features = days.features(as_of)
-        shares = category_shares(log, features, as_of)
         described = describe_segments(
-            features, shares, log.chinese, _before(workspace), settings, shop.currency
+            features,
+            category_shares(log, features, as_of),
+            log.chinese,
+            _before(workspace),
+            settings,
+            shop.currency,
+            _past(log, days, as_of),
         )
-        written += _write_segments(workspace, features, described)
+        written += _write_segments(workspace, features, described, as_of)
     finally:
         backend.disconnect()
     tables = workspace.tables
@@ -127,23 +142,45 @@ def _write_interests(
     ]
 
 
-def _write_segments(workspace: Workspace, features: pa.Table, described: Described) -> list[Path]:
+def _past(log: Log, days: Days, as_of: date) -> Past:
+    """The shop a month before the plan's day, and what people bought since."""
+    day = as_of - timedelta(days=MONTH)
+    features = days.features(day)
+    shares = category_shares(log, features, day)
+    return Past(
+        features=features,
+        shares=shares,
+        bought=bought_in(log, features, list(shares), day, as_of),
+    )
+
+
+def _write_segments(
+    workspace: Workspace, features: pa.Table, described: Described, as_of: date
+) -> list[Path]:
     members = pa.table(
         {"person": features.column("person"), "segment_id": pa.array(described.ids, pa.string())}
     )
     return [
         write_parquet(workspace.tables / "segments.parquet", typed(members, SEGMENTS)),
         write_json(workspace.tables / "segments.json", described.segments),
+        write_json(_cards(workspace) / str(as_of) / "card.json", segment_card(described, as_of)),
     ]
 
 
-def _before(workspace: Workspace) -> list[dict[str, object]]:
-    """The segments of the previous run, whose ids are kept."""
-    path = workspace.tables / "segments.json"
-    if not path.exists():
-        return []
-    segments: list[dict[str, object]] = read_json(path)
-    return segments
+def _cards(workspace: Workspace) -> Path:
+    return workspace.models / "segments"
+
+
+def _before(workspace: Workspace) -> Before:
+    """The segments of the previous run."""
+    members = workspace.tables / "segments.parquet"
+    if not members.exists():
+        return Before(members={})
+    rows = pq.read_table(members, columns=["person", "segment_id"])
+    people, ids = (rows.column(name).to_pylist() for name in rows.column_names)
+    cards = sorted(_cards(workspace).glob("*/card.json"))
+    retired = read_json(cards[-1])["retired"] if cards else []
+    return Before(members=dict(zip(people, ids, strict=True)), retired=tuple(retired))
 
 
 def _figures(
@@ -158,6 +195,8 @@ def _figures(
     }
     if described.found is not None:
         figures["segment_agreement"] = round(described.found.agreement, 3)
+        if described.chosen is not None and described.chosen.lift is not None:
+            figures["segment_lift"] = round(described.chosen.lift, 3)
         figures["smallest_segment"] = min(one["size"] for one in described.segments)
     for one in value.held_out:
         figures |= {f"{one.target}_{one.days}_model": one.used}

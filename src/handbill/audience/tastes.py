@@ -1,11 +1,13 @@
 """What people spend on: the share of each of the largest categories."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import ibis
 import numpy as np
 import pyarrow as pa
 from ibis import _
+from numpy.typing import NDArray
 
 from handbill.audience.lines import DAY, PURCHASE, second_of
 from handbill.audience.segments import Matrix
@@ -50,3 +52,33 @@ def category_shares(log: Log, features: pa.Table, as_of: date) -> dict[str, Matr
     shares = np.full_like(amounts, np.nan)
     np.divide(amounts, total[:, None], out=shares, where=total[:, None] > 0)
     return {name: shares[:, number].clip(0.0, 1.0) for name, number in rank.items()}
+
+
+def bought_in(
+    log: Log, features: pa.Table, categories: Sequence[str], first: date, last: date
+) -> NDArray[np.bool_]:
+    """Who bought of which categories from one day on, before another.
+
+    Args:
+        log: The log.
+        features: Whose people are meant, in their order.
+        categories: Which.
+        first: First day (UTC).
+        last: Day after the last.
+
+    Returns:
+        (n, c).
+    """
+    start, end = second_of(first), second_of(last)
+    lines = log.lines.filter((_.event == PURCHASE) & (_.second >= start) & (_.second < end))
+    pairs = lines.filter(_.category.isin(list(categories))).select("person", "category").distinct()
+    rows = collect(log.engine, pairs)
+    place = {person: row for row, person in enumerate(features.column("person").to_pylist())}
+    rank = {name: number for number, name in enumerate(categories)}
+    bought = np.zeros((len(place), len(rank)), dtype=np.bool_)
+    for person, category in zip(
+        *(rows.column(name).to_pylist() for name in rows.column_names), strict=True
+    ):
+        if person in place:
+            bought[place[person], rank[category]] = True
+    return bought
