@@ -13,7 +13,11 @@ from handbill import placement
 from handbill.engine import connect
 from handbill.placement.inputs import read_history
 from handbill.placement.pairs import Campaign, read_campaigns, view_events
+from handbill.placement.response.near import Near, fit_near, read_unreached
+from handbill.placement.response.walk_forward import ended_before
 from handbill.shop import Shop
+
+JUDGED = "13"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +28,15 @@ class Journey:
         pairs: From `read_history`.
         campaigns: In order of their start.
         settings: Of the placement stage.
+        judged: First campaign that judges models of little data.
+        near: What those lean on, learned from the campaigns that had ended before it began.
     """
 
     pairs: pd.DataFrame
     campaigns: Sequence[Campaign]
     settings: placement.Settings
+    judged: Campaign
+    near: Near | None
 
 
 @cache
@@ -44,5 +52,8 @@ def journey() -> Journey | None:
         campaigns = read_campaigns(shop.workspace, con)
         settings = shop.settings.placement
         pairs = read_history(shop.workspace, settings, campaigns, con)
+        judged = next(one for one in campaigns if one.id == JUDGED)
+        ended = ended_before(campaigns, judged.starts_at)
+        near = fit_near(read_unreached(shop.workspace, ended, con))
         con.close()
-    return Journey(pairs=pairs, campaigns=campaigns, settings=settings)
+    return Journey(pairs=pairs, campaigns=campaigns, settings=settings, judged=judged, near=near)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 
 import duckdb
 import numpy as np
@@ -30,10 +31,12 @@ from handbill.placement.planning.plan import check, horizon, make_plan
 from handbill.placement.record import Record
 from handbill.placement.response.calibration import Calibration
 from handbill.placement.response.model import ResponseModel, save
+from handbill.placement.response.near import Near, fit_near, read_unreached
 from handbill.placement.response.walk_forward import (
     Forward,
     ended_before,
     enough,
+    leaned_on,
     scored,
     train,
     walk,
@@ -107,25 +110,34 @@ def _respond(
     """Walk forward over past campaigns, then fit the model of the plan."""
     progress("reading who was mailed", 0.0)
     pairs = read_history(workspace, settings, campaigns, con)
+
+    @cache
+    def nearby(ended: tuple[Campaign, ...]) -> Near | None:
+        return fit_near(read_unreached(workspace, ended, con))
+
     forward = walk(
         pairs.drop(columns="score_rf"),
         campaigns,
         settings,
         lambda name, part: progress(f"walking forward: campaign {name}", 0.05 + 0.4 * part),
+        nearby,
     )
     _write_walk(workspace, scored(forward, settings), pairs, settings, record)
     moment = datetime.combine(shop.as_of, datetime.min.time(), tzinfo=UTC)
-    ended = [one.id for one in ended_before(campaigns, moment)]
-    past = pairs[pairs["campaign_id"].isin(ended)].drop(columns="score_rf")
+    ended = ended_before(campaigns, moment)
+    past = pairs[pairs["campaign_id"].isin([one.id for one in ended])].drop(columns="score_rf")
+    near = leaned_on(past, ended, nearby)
     record.figures["trained_campaigns"] = past["campaign_id"].nunique()
     record.figures["trained_pairs"] = len(past)
     record.figures["trained_redeemers"] = int(past["redeemed"].sum())
-    if not enough(past, settings):
+    if not enough(past, settings, near):
         record.notes.append(
             words.no_model(past["campaign_id"].nunique(), int(past["redeemed"].sum()), settings)
         )
         return None
-    model = train(past, forward, moment, settings)
+    model = train(past, forward, moment, settings, near)
+    if model.near is not None:
+        record.notes.append(words.leans(model.near, model.redeemers))
     known = pd.concat([one.pairs for one in forward if one.campaign.ends_at <= moment])
     metrics = {
         "forward_pairs": float(len(known)),

@@ -17,6 +17,19 @@ def no_model(campaigns: int, redeemers: int, settings: Settings) -> Text:
     )
 
 
+def leans(habit: str, redeemers: int) -> Text:
+    """What a model of few redeemers rests on."""
+    en, zh = {
+        "couponed": ("who uses coupons on a campaign's products", "哪些人会对活动商品用券"),
+        "bought": ("who buys a campaign's products", "哪些人会购买活动商品"),
+    }[habit]
+    return Text(
+        en=f"With {redeemers} redeemers so far the response model leans on {en} without having "
+        "been reached by it.",
+        zh=f"目前核销仅 {redeemers} 人次，响应模型因此参考未被活动触达的人群中{zh}。",
+    )
+
+
 def no_walk_forward(settings: Settings) -> Text:
     """Why nothing was scored forward in time."""
     return Text(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from handbill.placement.arrays import Floats
@@ -42,15 +43,20 @@ class Linear:
 
     def score(self, x: Floats) -> Floats:
         """Log-odds of (N, D) transformed rows."""
-        z = np.clip((x - np.asarray(self.mean)) / np.asarray(self.scale), -CLIP, CLIP)
+        z = standardise(x, self.mean, self.scale)
         return np.asarray(z @ np.asarray(self.weights) + self.intercept, dtype=np.float64)
+
+
+def standardise(x: Floats, mean: npt.ArrayLike, scale: npt.ArrayLike) -> Floats:
+    """(N, D) columns in standard deviations from their means, cut at `CLIP`."""
+    return np.asarray(np.clip((x - np.asarray(mean)) / np.asarray(scale), -CLIP, CLIP))
 
 
 def fit_linear(x: Floats, y: Floats) -> Linear:
     """Logistic regression held by a ridge on (N, D) transformed rows."""
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 1e-12, scale, 1.0)
-    z = np.clip((x - mean) / scale, -CLIP, CLIP)
+    z = standardise(x, mean, scale)
     design = np.hstack([np.ones((len(z), 1)), z])
     precision = np.append(0.0, np.full(x.shape[1], RIDGE))
     start = np.append(np.log(y.mean() / (1 - y.mean())), np.zeros(x.shape[1]))

@@ -1,7 +1,8 @@
 """Who redeems when mailed: boosted trees and a ridge-held logistic model, averaged in log-odds.
 
 With the few hundred redeemers that a shop has, the two err in different places: trees find steps
-and interactions, the straight model does not chase noise. Both see only outcomes that had happened.
+and interactions, the straight model does not chase noise. With fewer than `PLENTY` there are no
+trees, and the straight half leans on a nearby habit. All see only outcomes that had happened.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from handbill.placement.arrays import Floats
 from handbill.placement.pairs import feature_columns, matrix
 from handbill.placement.response.calibration import Calibration
 from handbill.placement.response.linear import RIDGE, Linear, fit_linear, one_hot, straighten
+from handbill.placement.response.near import PLENTY, Near, lean
 from handbill.workspace import read_json, write_json
 
 BOOSTERS = 3
@@ -55,7 +57,8 @@ class ResponseModel:
         kinds: Kinds of campaign seen in training, K of them; others count as none.
         fill: (F,) training medians, for the straight half.
         linear: The straight half.
-        boosters: The trees, one per seed.
+        boosters: The trees, one per seed; none with few redeemers.
+        near: The nearby habit that the straight half leans on; None when on none.
         calibration: From scores to probabilities.
         campaigns: Ids it learned from.
         pairs: Pairs it learned from.
@@ -68,6 +71,7 @@ class ResponseModel:
     fill: tuple[float, ...]
     linear: Linear
     boosters: tuple[lgb.Booster, ...]
+    near: str | None
     calibration: Calibration
     campaigns: tuple[str, ...]
     pairs: int
@@ -78,13 +82,17 @@ class ResponseModel:
         """Log-odds before calibration of (N,) pairs with features."""
         if frame.empty:
             return np.zeros(0)
-        x = matrix(frame, self.columns)
-        kinds = one_hot(frame["kind"], self.kinds)
-        trees = np.mean(
-            [one.predict(np.hstack([x, kinds]), raw_score=True) for one in self.boosters], axis=0
-        )
-        straight = self.linear.score(straighten(x, np.asarray(self.fill), kinds))
+        straight = self.straight(frame)
+        if not self.boosters:
+            return straight
+        rows = np.hstack([matrix(frame, self.columns), one_hot(frame["kind"], self.kinds)])
+        trees = np.mean([one.predict(rows, raw_score=True) for one in self.boosters], axis=0)
         return np.asarray((trees + straight) / 2, dtype=np.float64)
+
+    def straight(self, frame: pd.DataFrame) -> Floats:
+        """Log-odds of the straight half alone, (N,)."""
+        x, kinds = matrix(frame, self.columns), one_hot(frame["kind"], self.kinds)
+        return self.linear.score(straighten(x, np.asarray(self.fill), kinds))
 
     def probability(self, frame: pd.DataFrame) -> Floats:
         """Calibrated probability of a redemption, (N,)."""
@@ -99,35 +107,50 @@ class ResponseModel:
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def fit(frame: pd.DataFrame, *, seed: int, calibration: Calibration | None = None) -> ResponseModel:
+def fit(
+    frame: pd.DataFrame,
+    *,
+    seed: int,
+    calibration: Calibration | None = None,
+    near: Near | None = None,
+    rate: float = 0.05,
+) -> ResponseModel:
     """Fit on pairs with features and outcomes.
 
     Args:
-        frame: From `with_features`, with `redeemed`; both outcomes occur.
+        frame: From `with_features`, with `redeemed`; both outcomes occur, or there is `near`.
         seed: Of the trees.
         calibration: From earlier forward scores; none when None.
+        near: A nearby habit to lean on; without effect once `PLENTY` have redeemed.
+        rate: Redemption rate that is assumed before outcomes say otherwise; used with `near`.
 
     Returns:
         The model.
     """
-    columns = feature_columns(frame)
-    kinds = tuple(sorted(frame["kind"].unique()))
+    few = int(frame["redeemed"].sum()) < PLENTY
+    near = near if few else None
+    columns = near.columns if near else feature_columns(frame)
+    kinds = near.kinds if near else tuple(sorted(frame["kind"].unique()))
     x = matrix(frame, columns)
     y = frame["redeemed"].to_numpy(dtype=np.float64)
     hot = one_hot(frame["kind"], kinds)
-    fill = np.nanmedian(x, axis=0) if len(columns) else np.zeros(0)
+    fill = near.fill if near else np.nanmedian(x, axis=0) if columns else np.zeros(0)
     rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    made_of = repr((columns, seed, near and near.linear, rate if near else None))
     return ResponseModel(
         columns=columns,
         kinds=kinds,
         fill=tuple(fill.tolist()),
-        linear=fit_linear(straighten(x, fill, hot), y),
-        boosters=tuple(fit_trees(np.hstack([x, hot]), y, seed + one) for one in range(BOOSTERS)),
+        linear=lean(near, frame, rate) if near else fit_linear(straighten(x, fill, hot), y),
+        boosters=tuple(
+            fit_trees(np.hstack([x, hot]), y, seed + one) for one in range(0 if few else BOOSTERS)
+        ),
+        near=near.habit if near else None,
         calibration=calibration or Calibration(),
         campaigns=tuple(sorted(frame["campaign_id"].unique())),
         pairs=len(frame),
         redeemers=int(y.sum()),
-        data_hash=hashlib.sha256(rows.tobytes() + repr((columns, seed)).encode()).hexdigest(),
+        data_hash=hashlib.sha256(rows.tobytes() + made_of.encode()).hexdigest(),
     )
 
 
@@ -183,6 +206,7 @@ def load(folder: Path) -> ResponseModel:
             fill=tuple(card["fill"]),
             linear=Linear.from_record(card["linear"]),
             boosters=boosters,
+            near=card["near"],
             calibration=Calibration.from_record(card["calibration"]),
             campaigns=tuple(card["campaigns"]),
             pairs=card["pairs"],
@@ -205,6 +229,7 @@ def _card(model: ResponseModel, metrics: Mapping[str, float]) -> dict[str, Any]:
         "pairs": model.pairs,
         "redeemers": model.redeemers,
         "boosters": len(model.boosters),
+        "near": model.near,
         "columns": list(model.columns),
         "kinds": list(model.kinds),
         "fill": list(model.fill),

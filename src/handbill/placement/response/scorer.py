@@ -121,7 +121,7 @@ class Scorer:
         kinds: Kinds of campaign, K of them.
         fill: (F,) medians for the straight half.
         linear: The straight half.
-        forest: The trees.
+        forest: The trees; None when there are none.
         calibration: From scores to probabilities.
     """
 
@@ -130,7 +130,7 @@ class Scorer:
     kinds: tuple[str, ...]
     fill: Floats
     linear: Linear
-    forest: Forest
+    forest: Forest | None
     calibration: Calibration
 
     @classmethod
@@ -149,7 +149,9 @@ class Scorer:
                 kinds=tuple(card["kinds"]),
                 fill=np.array(card["fill"], dtype=np.float64),
                 linear=Linear.from_record(card["linear"]),
-                forest=Forest.of([(folder / one).read_text(encoding="utf-8") for one in names]),
+                forest=Forest.of([(folder / one).read_text(encoding="utf-8") for one in names])
+                if names
+                else None,
                 calibration=Calibration.from_record(card["calibration"]),
             )
         except (KeyError, TypeError, ValueError, IndexError, OSError) as error:
@@ -168,6 +170,8 @@ class Scorer:
         hot = np.array([[one == known for known in self.kinds] for one in kind], dtype=np.float64)
         hot = hot.reshape(len(x), len(self.kinds))
         straight = self.linear.score(straighten(x, self.fill, hot))
+        if self.forest is None:
+            return straight
         found: Floats = (self.forest.score(np.hstack([x, hot])) + straight) / 2
         return found
 

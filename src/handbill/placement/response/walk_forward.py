@@ -10,6 +10,7 @@ import pandas as pd
 from handbill.placement.pairs import Campaign
 from handbill.placement.response.calibration import Calibration, calibrate
 from handbill.placement.response.model import ResponseModel, fit
+from handbill.placement.response.near import PLENTY, Near
 from handbill.placement.settings import Settings
 
 
@@ -36,12 +37,26 @@ def ended_before(campaigns: Iterable[Campaign], moment: datetime) -> tuple[Campa
     return tuple(one for one in campaigns if one.ends_at <= moment)
 
 
-def enough(frame: pd.DataFrame, settings: Settings) -> bool:
-    """Whether past pairs carry a model: campaigns, redeemers, and people who did not redeem."""
+def enough(frame: pd.DataFrame, settings: Settings, near: Near | None = None) -> bool:
+    """Whether past pairs carry a model: campaigns, redeemers, and people who did not redeem.
+
+    With a nearby habit to lean on, any outcomes do.
+    """
     redeemers = int(frame["redeemed"].sum())
+    if near is not None:
+        return redeemers < len(frame)
     return frame[
         "campaign_id"
     ].nunique() >= settings.min_campaigns and settings.min_redeemers <= redeemers < len(frame)
+
+
+Nearby = Callable[[tuple[Campaign, ...]], Near | None]
+"""Learns a nearby habit from campaigns that have ended."""
+
+
+def leaned_on(past: pd.DataFrame, ended: tuple[Campaign, ...], nearby: Nearby) -> Near | None:
+    """The nearby habit, asked for only where there are outcomes but too few."""
+    return nearby(ended) if len(past) > 0 and past["redeemed"].sum() < PLENTY else None
 
 
 def walk(
@@ -49,6 +64,7 @@ def walk(
     campaigns: Sequence[Campaign],
     settings: Settings,
     progress: Callable[[str, float], None],
+    nearby: Nearby = lambda ended: None,
 ) -> list[Forward]:
     """Score each campaign forward in time.
 
@@ -57,6 +73,7 @@ def walk(
         campaigns: In order of their start.
         settings: Of the stage.
         progress: Told the campaign and how far it is.
+        nearby: Learns what models of few redeemers lean on, in campaigns that are scored.
 
     Returns:
         One entry per campaign with pairs, in the same order.
@@ -67,12 +84,13 @@ def walk(
         pairs = frame[frame["campaign_id"] == campaign.id]
         if pairs.empty:
             continue
-        past = frame[
-            frame["campaign_id"].isin([c.id for c in ended_before(campaigns, campaign.starts_at)])
-        ]
+        ended = ended_before(campaigns, campaign.starts_at)
+        past = frame[frame["campaign_id"].isin([one.id for one in ended])]
         kept = pairs[["person", "campaign_id", "redeemed"]]
-        if enough(past, settings):
-            model = train(past, done, campaign.starts_at, settings)
+        counts = is_scored(len(done), len(pairs), settings)
+        near = leaned_on(past, ended, nearby) if counts else None
+        if enough(past, settings, near):
+            model = train(past, done, campaign.starts_at, settings, near)
             score = model.score(pairs)
             kept = kept.assign(score=score, probability=model.calibration.probability(score))
         else:
@@ -90,7 +108,11 @@ def walk(
 
 
 def train(
-    past: pd.DataFrame, forward: Iterable[Forward], moment: datetime, settings: Settings
+    past: pd.DataFrame,
+    forward: Iterable[Forward],
+    moment: datetime,
+    settings: Settings,
+    near: Near | None = None,
 ) -> ResponseModel:
     """Fit on ended campaigns; calibrate on forward scores whose outcomes were in by a moment."""
     known = [one.pairs for one in forward if one.campaign.ends_at <= moment]
@@ -105,13 +127,20 @@ def train(
         if scored is not None
         else Calibration()
     )
-    return fit(past.drop(columns="prior"), seed=settings.seed, calibration=calibration)
+    return fit(
+        past.drop(columns="prior"),
+        seed=settings.seed,
+        calibration=calibration,
+        near=near,
+        rate=settings.prior_rate,
+    )
+
+
+def is_scored(rank: int, pairs: int, settings: Settings) -> bool:
+    """Whether the backtest holds the ranking to a campaign: late enough, and mailed to enough."""
+    return rank >= settings.walk_forward_from - 1 and pairs >= settings.walk_forward_pairs
 
 
 def scored(forward: Sequence[Forward], settings: Settings) -> list[Forward]:
-    """Those that the backtest holds the ranking to: late enough, and mailed to enough people."""
-    return [
-        one
-        for one in forward[settings.walk_forward_from - 1 :]
-        if len(one.pairs) >= settings.walk_forward_pairs
-    ]
+    """Those that the backtest holds the ranking to."""
+    return [one for rank, one in enumerate(forward) if is_scored(rank, len(one.pairs), settings)]
