@@ -175,6 +175,35 @@ def test_campaigns_that_begin_on_the_plans_day_are_planned(corner):
     assert pq.read_table(path / "affinity.parquet").num_rows == 4
 
 
+def test_named_segments_are_written_and_small_rules_are_not(corner):
+    full(corner)
+    rules = {"milk_people": 'bought("Milk", 90) >= 10', "one": "spend_365 > 99999", "all": "1 = 1"}
+    corner.run(AS_OF, Settings(min_segment=10, max_segments=4, rules=rules))
+    tables = corner.workspace.tables
+    said = {
+        one["rule"]: (one["people"], one["kept"])
+        for one in read_json(tables / "rule_segments.json")
+    }
+    assert said == {"all": (40, True), "milk_people": (20, True), "one": (0, False)}
+    rows = pq.read_table(tables / "rule_segments.parquet").to_pylist()
+    milk = {row["person"] for row in rows if row["rule"] == "milk_people"}
+    assert milk == {f"p{number:02d}" for number in range(1, 40, 2)}
+    rfm = {row["person"]: row for row in pq.read_table(tables / "rfm.parquet").to_pylist()}
+    assert rfm["p01"]["recency"] == rfm["p01"]["frequency"] == 4
+    assert rfm["p00"]["recency"] == rfm["p00"]["frequency"] == 2
+    cells = {one["cell"]: one["people"] for one in read_json(tables / "rfm.json")}
+    assert cells["loyal"] == cells["hibernating"] == 20 and sum(cells.values()) == 40
+
+
+def test_a_rule_that_cannot_be_read_stops_the_stage_before_it_writes(corner):
+    full(corner)
+    with pytest.raises(ConfigError, match=r"audience\.rules\.bad, character 1: there is no column"):
+        corner.run(AS_OF, Settings(rules={"bad": "spnd > 3"}))
+    assert not (corner.workspace.tables / "customers").exists()
+    with pytest.raises(ConfigError, match="small letters"):
+        Settings(rules={"Bad name": "1 = 1"})
+
+
 def test_an_unknown_engine_is_named():
     with pytest.raises(ConfigError, match=r"audience\.engine is 'snowflake'.*duckdb"):
         Settings(engine="snowflake")

@@ -1,5 +1,6 @@
 """The audience stage: reads the log once, writes what later stages know of people."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from handbill.audience.describe import (
 from handbill.audience.interests import category_interests, offer_interests
 from handbill.audience.products import product_features
 from handbill.audience.purchases import purchases_of
+from handbill.audience.recommend.table import write_recommendations
+from handbill.audience.rfm import rfm_of, rfm_record, rfm_table
+from handbill.audience.rules import Rule, members_of, read_rules, rule_columns, rule_names
 from handbill.audience.sessions import sessions
 from handbill.audience.settings import Settings
 from handbill.audience.tables import Log, open_log, typed
@@ -66,7 +70,7 @@ def run(
 
     Raises:
         SourceError: There is no log or no catalogue of products.
-        ConfigError: The engine does not answer.
+        ConfigError: The engine does not answer, or a rule cannot be read.
     """
     progress("reading the log", 0.0)
     as_of = shop.as_of
@@ -74,17 +78,19 @@ def run(
     try:
         log = open_log(backend, workspace, shop)
         days = days_of(log, as_of, settings)
+        rules = read_rules(settings.rules, rule_names(days.features(as_of)))
         dates = write_days(log, days, workspace, as_of, settings, progress)
         progress("products, categories, sessions", 0.6)
         written = _write_tables(log, workspace, shop)
         progress("value and churn", 0.75)
         value = value_of(purchases_of(log, as_of), as_of, days.features, settings.seed)
         written += _write_value(workspace, value, shop)
+        features = days.features(as_of)
+        written += _write_named(workspace, features, rules, settings)
         progress("interests", 0.85)
         campaigns = log.beginning(as_of, settings.horizon_days)
         written += _write_interests(log, workspace, shop, campaigns, settings)
         progress("segments", 0.9)
-        features = days.features(as_of)
         described = describe_segments(
             features,
             category_shares(log, features, as_of),
@@ -95,13 +101,23 @@ def run(
             _past(log, days, as_of),
         )
         written += _write_segments(workspace, features, described, as_of)
+        progress("recommendations", 0.95)
+        recommended = write_recommendations(backend, workspace, shop, settings, progress)
+        written += recommended.outputs
     finally:
         backend.disconnect()
     tables = workspace.tables
     return StageResult(
-        figures=_figures(features, dates, described, value, len(log.starts)),
+        figures={
+            **_figures(features, dates, described, value, len(log.starts)),
+            **recommended.figures,
+        },
         outputs=(tables / "customers", tables / "affinity", *written),
-        notes=(*_notes(features, described, log, campaigns, settings), *value.why),
+        notes=(
+            *_notes(features, described, log, campaigns, settings),
+            *value.why,
+            *recommended.notes,
+        ),
     )
 
 
@@ -126,6 +142,38 @@ def _write_value(workspace: Workspace, value: Value, shop: ShopProfile) -> list[
         write_parquet(workspace.tables / "value.parquet", value_table(value)),
         write_json(workspace.tables / "value.json", value_record(value, shop.as_of)),
     ]
+
+
+def _write_named(
+    workspace: Workspace, features: pa.Table, rules: Sequence[Rule], settings: Settings
+) -> list[Path]:
+    """Segments that people name themselves: RFM's cells and the shop's own rules."""
+    tables = workspace.tables
+    rfm = rfm_of(features)
+    value, categories = (
+        pq.read_table(tables / f"{name}.parquet") for name in ("value", "customer_category")
+    )
+    found = members_of(rules, rule_columns(features, value), categories)
+    enough = {name: people for name, people in found.items() if len(people) >= settings.min_segment}
+    members = pa.table(
+        {
+            "rule": pa.array([name for name in enough for _person in enough[name]], pa.string()),
+            "person": pa.array([one for people in enough.values() for one in people], pa.string()),
+        }
+    )
+    return [
+        write_parquet(tables / "rfm.parquet", rfm_table(rfm)),
+        write_json(tables / "rfm.json", rfm_record(rfm)),
+        write_parquet(tables / "rule_segments.parquet", members),
+        write_json(
+            tables / "rule_segments.json",
+            [
+                {"rule": rule.name, "text": rule.text, "people": len(found[rule.name]),
+                 "kept": rule.name in enough}
+                for rule in rules
+            ],
+        ),
+    ]  # fmt: skip
 
 
 def _write_interests(
