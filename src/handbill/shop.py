@@ -13,6 +13,7 @@ from handbill.types import StageRun
 from handbill.workspace import Workspace
 
 if TYPE_CHECKING:
+    from handbill.audience.recommend.suggestions import Suggestion
     from handbill.creative.review import Waiting
 
 
@@ -86,6 +87,26 @@ class Shop:
     def figures(self) -> Mapping[str, Mapping[str, float | int | str]]:
         """What each finished stage reported, by stage."""
         return {run.name: run.result.figures for run in loop.finished(self.workspace)}
+
+    def recommend(self, customer: str, k: int = 20) -> "tuple[tuple[Suggestion, ...], bool]":
+        """What a customer will want next, as of the last run.
+
+        Args:
+            customer: The shop's own customer id.
+            k: At most so many products.
+
+        Returns:
+            The products, best first, and whether the log knows the customer; who it does not gets
+            what is popular.
+
+        Raises:
+            SourceError: The audience stage has not run yet.
+        """
+        from handbill.audience.recommend.suggestions import read_recommendations
+        from handbill.trust.identity import open_key, pseudonym
+
+        person = pseudonym(open_key(self.workspace.keys), "customer", customer)
+        return read_recommendations(self.workspace, person, k)
 
     def waiting(self) -> "tuple[Waiting, ...]":
         """Ads that no one has decided on."""

@@ -12,6 +12,7 @@ import msgspec
 
 from handbill.api.commit import Busy, GroupCommit
 from handbill.api.intake import Intake, Judged
+from handbill.api.recommend import Recommending
 from handbill.api.writekeys import WriteKeys, basic_user
 from handbill.errors import WorkspaceError
 from handbill.events.collector import Settings
@@ -97,6 +98,7 @@ class Collector:
         keys: Who may send.
         settings: Bounds.
         clock: The present, aware.
+        recommending: Answers who asks what to show; None where this process only collects.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Collector:
         keys: WriteKeys,
         settings: Settings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        recommending: Recommending | None = None,
     ) -> None:
         self._intake = intake
         self._keys = keys
@@ -123,6 +126,9 @@ class Collector:
             "/handbill.js": ("GET", self._tag),
             "/healthz": ("GET", self._health),
         }
+        self._recommending = recommending
+        if recommending is not None:
+            self._routes["/v1/recommend"] = ("GET", self._recommend)
 
     @property
     def routes(self) -> Mapping[str, str]:
@@ -251,6 +257,12 @@ class Collector:
             caching = (*caching, (b"content-encoding", b"gzip"))
             plain = packed
         return Reply(body=plain, kind=b"text/javascript; charset=utf-8", headers=caching)
+
+    async def _recommend(self, request: Request) -> Reply:
+        assert self._recommending is not None  # noqa: S101  there is no such route without it
+        authorization = request.header(b"authorization")
+        status, body = await self._recommending.answer(authorization, request.query)
+        return Reply(status=status, body=body, headers=((b"cache-control", b"no-store"),))
 
     async def _health(self, _request: Request) -> Reply:
         if self.commit is None or self.commit.trouble:

@@ -17,6 +17,7 @@ from handbill.api.app import Collector
 from handbill.api.commit import GroupCommit
 from handbill.api.drain import Drain
 from handbill.api.intake import Intake
+from handbill.api.recommend import READ_FILE, READ_VARIABLE, Recommending
 from handbill.api.writekeys import VARIABLE, open_keys
 from handbill.errors import ConfigError
 from handbill.events.collector import Settings
@@ -59,14 +60,21 @@ def serve(
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     with only_collector(workspace), listening(host, port) as listener:
         keys, file = open_keys(workspace.keys, os.environ.get(VARIABLE, ""))
-        intake = Intake(shop, settings, open_key(workspace.keys))
+        readers, reading = open_keys(
+            workspace.keys, os.environ.get(READ_VARIABLE, ""), name=READ_VARIABLE, file=READ_FILE
+        )
+        identity = open_key(workspace.keys)
+        intake = Intake(shop, settings, identity)
         inbox = open_inbox(workspace)
         try:
             address = listener.getsockname()
             say(f"Collecting for {shop.name} on http://{host}:{address[1]} (stop: Ctrl-C)")
             if file is not None:
                 say(f"Write key: in {file}")
-            app = Collector(intake, keys, settings)
+            if reading is not None:
+                say(f"Read key, for recommendations: in {reading}")
+            recommending = Recommending(workspace, readers, identity)
+            app = Collector(intake, keys, settings, recommending=recommending)
             with outliving_signals(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(app, inbox, workspace, settings, listener))
         finally:

@@ -1,4 +1,4 @@
-"""Write keys: who may send events. They identify a sender; a tag's key is public by nature."""
+"""Keys: who may send events, and who may read. A tag's write key is public by nature."""
 
 import base64
 import binascii
@@ -29,12 +29,16 @@ class WriteKeys:
         return _digest(key) in self._digests
 
 
-def open_keys(folder: Path, variable: str) -> tuple[WriteKeys, Path | None]:
+def open_keys(
+    folder: Path, variable: str, *, name: str = VARIABLE, file: str = FILE
+) -> tuple[WriteKeys, Path | None]:
     """The keys of the environment, else those of the workspace, made on first use.
 
     Args:
         folder: `Workspace.keys`.
-        variable: Content of `HANDBILL_WRITE_KEYS`: keys with commas between, or empty.
+        variable: Content of the environment's variable: keys with commas between, or empty.
+        name: Of that variable.
+        file: In the folder.
 
     Returns:
         The keys, and the file they stand in when it is the workspace's.
@@ -44,13 +48,13 @@ def open_keys(folder: Path, variable: str) -> tuple[WriteKeys, Path | None]:
     """
     named = _split(variable.replace(",", "\n"))
     if named:
-        return WriteKeys(_checked(named, VARIABLE)), None
-    path = folder / FILE
+        return WriteKeys(_checked(named, name)), None
+    path = folder / file
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(f"{secrets.token_urlsafe(24)}\n")
+        with os.fdopen(handle, "w") as made:
+            made.write(f"{secrets.token_urlsafe(24)}\n")
     keys = _split(path.read_text(encoding="utf-8"))
     if not keys:
         raise ConfigError(f"{path} holds no key; write one on a line, or delete the file")
@@ -79,7 +83,7 @@ def _split(text: str) -> list[str]:
 
 def _checked(keys: list[str], where: str) -> list[str]:
     if any(len(key) < MIN_LENGTH for key in keys):
-        raise ConfigError(f"a write key in {where} is shorter than {MIN_LENGTH} characters")
+        raise ConfigError(f"a key in {where} is shorter than {MIN_LENGTH} characters")
     return keys
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from handbill.audience.recommend.catalogue import Catalogue
 from handbill.audience.recommend.histories import Floats, Histories, Items, Sparse
@@ -49,6 +50,8 @@ class Candidates:
         repeats: Whether what a person had already may come again.
         popularity: (I,) people of each item, all the time.
         recent: (I,) people of each item, lately.
+        allowed: (I,) what may be recommended; None is everything. A condition, not a feature: what
+            is in stock today was sold lately, so in the past it would tell what came next.
     """
 
     sources: tuple[Source, ...]
@@ -57,6 +60,7 @@ class Candidates:
     repeats: bool
     popularity: Floats
     recent: Floats
+    allowed: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def of(
@@ -75,7 +79,7 @@ class Candidates:
         Args:
             histories: (P) of a few hundred people at a time, since dense scores are (P, I).
         """
-        scored = [source.scores(histories) for source in self.sources]
+        scored = [self._allowed(source.scores(histories)) for source in self.sources]
         rows, items = self._union(histories, scored)
         columns: dict[str, npt.NDArray[np.generic]] = {}
         for source, scores in zip(self.sources, scored, strict=True):
@@ -91,6 +95,15 @@ class Candidates:
         columns |= {name: values[rows] for name, values in persons(histories).items()}
         features = np.stack([one.astype(np.float32) for one in columns.values()], axis=1)
         return Pairs(rows=rows, items=items, features=features, names=tuple(columns))
+
+    def _allowed(self, scores: Scores) -> Scores:
+        if self.allowed is None:
+            return scores
+        if sp.issparse(scores):
+            kept = sp.csr_matrix(scores @ sp.diags(self.allowed.astype(np.float32)))
+            kept.eliminate_zeros()
+            return kept
+        return np.where(self.allowed, scores, -np.inf).astype(np.float32)
 
     def _union(self, histories: Histories, scored: Sequence[Scores]) -> tuple[Items, Items]:
         without = None if self.repeats else histories
@@ -146,8 +159,6 @@ class Candidates:
             columns["price_than_usual"] = price[items] - usual[rows]
         if not np.isnan(catalogue.margins).all():
             columns["margin"] = catalogue.margins[items]
-        if not catalogue.in_stock.all():
-            columns["in_stock"] = catalogue.in_stock[items]
         return columns
 
 
@@ -209,8 +220,6 @@ def persons(histories: Histories) -> dict[str, Floats]:
 
 def _extreme(histories: Histories, values: Floats, shape: tuple[int, int]) -> Sparse:
     """(P, I) smallest value of each person's events of an item, plus one so that 0 is stored."""
-    import scipy.sparse as sp
-
     keys = histories.owners * shape[1] + histories.items
     order = np.lexsort((values, keys))
     first = np.ones(len(keys), bool)
@@ -222,8 +231,6 @@ def _extreme(histories: Histories, values: Floats, shape: tuple[int, int]) -> Sp
 
 
 def _shares(histories: Histories, code: Items, weights: Floats) -> Sparse:
-    import scipy.sparse as sp
-
     codes = code[histories.items]
     known = codes >= 0
     return sp.csr_matrix(

@@ -15,8 +15,14 @@ from handbill.audience.recommend.pairs import strongest
 
 REACH = 50
 """Events apart at which two of a person still count as following each other."""
-MOST_PAIRS = 20_000_000
+NEWEST = 200
+"""Events of a person that are paired; what somebody did long ago follows from little."""
+MOST_PAIRS = 6_000_000
 """Bounds memory and time: with more events the reach shrinks."""
+MOST_FOLLOWERS = 300
+"""Items that one item calls for."""
+FORGOTTEN = 0.01
+"""Weight below which an event is not asked about."""
 MOST_HOLDERS = 2_000
 """People who share an item that many have are not alike for it."""
 
@@ -54,11 +60,13 @@ class Follows:
         table = (sp.diags(left) @ pairs @ sp.diags(right)).tocsr()
         table.setdiag(0)
         table.eliminate_zeros()
-        return replace(self, table=table.astype(np.float32))
+        table = strongest(table, MOST_FOLLOWERS)
+        return replace(self, table=table)
 
     def scores(self, histories: Histories) -> Sparse:
         """(P, I) how much each person's history calls for each item."""
-        return histories.weighted(self.memory ** histories.ages.astype(np.float32)) @ self.table
+        recent = histories.keep(self.memory**histories.ages >= FORGOTTEN)
+        return recent.weighted(self.memory ** recent.ages.astype(np.float32)) @ self.table
 
 
 CHOICES: Sequence[Follows] = tuple(
@@ -128,6 +136,7 @@ class Alike:
 
 def _pairs(histories: Histories, decay: float, back: float) -> Sparse:
     """(I, I) weighted counts of items that came after others, soon."""
+    histories = histories.newest(NEWEST)
     events = len(histories.items)
     owners, items = histories.owners, histories.items
     occasions = histories.occasions

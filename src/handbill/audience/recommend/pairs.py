@@ -11,6 +11,10 @@ Scores: TypeAlias = "Floats | Sparse"
 """(P, I) dense, or CSR where an absent entry is no recommendation."""
 
 
+FULL = 0.02
+"""Share of entries from which on a sparse matrix is sorted faster as a dense one."""
+
+
 def best_items(
     scores: Scores, most: int, *, without: Histories | None = None
 ) -> tuple[Items, Items, Floats]:
@@ -23,10 +27,11 @@ def best_items(
     """
     seen = without.counts() if without is not None else None
     if sp.issparse(scores):
-        return top_entries(scores if seen is None else _without(scores, seen), most)
-    dense = np.asarray(scores)
+        sparse: Sparse = scores
+        if sparse.nnz < FULL * np.prod(sparse.shape):
+            return top_entries(sparse if seen is None else _without(sparse, seen), most)
+    dense = _dense(scores)
     if seen is not None:
-        dense = dense.copy()
         dense[seen.nonzero()] = -np.inf
     most = min(most, dense.shape[1])
     items = np.sort(np.argpartition(-dense, most - 1, axis=1)[:, :most], axis=1)
@@ -40,6 +45,15 @@ def best_items(
         items.ravel()[there].astype(np.int32),
         values.ravel()[there].astype(np.float32),
     )
+
+
+def _dense(scores: Scores) -> Floats:
+    """A copy in full, minus infinity where a sparse matrix has no entry."""
+    if not sp.issparse(scores):
+        return np.array(scores, np.float32)
+    found: Floats = np.asarray(sp.csr_matrix(scores).toarray(), np.float32)
+    found[found == 0] = -np.inf
+    return found
 
 
 def top_entries(scores: Sparse, most: int) -> tuple[Items, Items, Floats]:

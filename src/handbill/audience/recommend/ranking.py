@@ -13,8 +13,10 @@ from handbill.audience.recommend.histories import Histories, Ints, Sparse
 from handbill.audience.recommend.pairs import Scores, best_items
 
 BATCH = 512
+TRIED_EVENTS = 300_000
+"""Of so many events, of people drawn evenly, a choice between settings is made."""
 TRIED_PEOPLE = 4_000
-"""People that a choice between settings is made on."""
+"""Most of them whose lists are judged."""
 
 
 class Source(Protocol):
@@ -108,6 +110,8 @@ def best_of(choices: Sequence[Fitting], histories: Histories, *, repeats: bool) 
         histories: The last occasion of each is what is to be found.
         repeats: Whether what a person had already may come again.
     """
+    share = max(1, -(-len(histories.items) // TRIED_EVENTS))
+    histories = histories.take(np.arange(0, len(histories), share))
     before = histories.without_last()
     some = np.flatnonzero(before.lengths > 0)
     some = some[:: max(1, len(some) // TRIED_PEOPLE)]

@@ -5,7 +5,7 @@ on people they have not seen, that source's own order stands, and the result say
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from handbill.audience.recommend.histories import MOST_EVENTS, Floats, Histories
 from handbill.audience.recommend.neighbours import CHOICES, TOGETHER, Alike
 from handbill.audience.recommend.pairs import look_up, ranks
 from handbill.audience.recommend.ranker import Ranker, fit_ranker, gather, order
-from handbill.audience.recommend.ranking import Fits, Quality, best_of, lists, quality
+from handbill.audience.recommend.ranking import Fits, Quality, Source, best_of, lists, quality
 from handbill.audience.recommend.sources import AlikeText, Habit, Popular
 
 LEAST_PEOPLE = 200
@@ -160,11 +160,12 @@ def fit(
     learners = int((histories.last_occasions >= 1).sum())
     if learners < LEAST_PEOPLE:
         sources = [one.fit(histories) for one in _counting(catalogue, repeats)]
-        candidates = Candidates.of(
-            sources, catalogue, histories, each=options.each, repeats=repeats
-        )
         return Recommender(
-            candidates=candidates, ranker=None, method="counting", held_out={}, options=options
+            candidates=_sellable(sources, catalogue, histories, options, repeats),
+            ranker=None,
+            method="counting",
+            held_out={},
+            options=options,
         )
     tell("what follows what", 0.0)
     follows = best_of(CHOICES, histories, repeats=repeats)
@@ -176,14 +177,23 @@ def fit(
     ranker, held_out = _learn(candidates, histories, options, tell)
     method = max(held_out, key=lambda name: held_out[name].ndcg)
     tell("sources, with the last events", 0.9)
-    late = Candidates.of(
-        [one.fit(histories) for one in early], catalogue, histories,
-        each=options.each, repeats=repeats,
-    )  # fmt: skip
+    late = [one.fit(histories) for one in early]
     return Recommender(
-        candidates=late, ranker=ranker if method == "ranker" else None, method=method,
-        held_out=held_out, options=options,
+        candidates=_sellable(late, catalogue, histories, options, repeats),
+        ranker=ranker if method == "ranker" else None,
+        method=method,
+        held_out=held_out,
+        options=options,
     )  # fmt: skip
+
+
+def _sellable(
+    sources: Sequence[Source], catalogue: Catalogue, histories: Histories, options: Options,
+    repeats: bool,
+) -> Candidates:  # fmt: skip
+    """Candidates of what can be sold now."""
+    found = Candidates.of(sources, catalogue, histories, each=options.each, repeats=repeats)
+    return found if catalogue.in_stock.all() else replace(found, allowed=catalogue.in_stock)
 
 
 def _learn(

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from handbill.audience.settings import TRACKERS
 from handbill.errors import ConfigError, ModelError
-
-TRACKERS = ("tensorboard", "wandb", "mlflow", "none")
 
 
 class Tracker(Protocol):
