@@ -129,12 +129,14 @@ def _first_of_equals(keys: Keys) -> npt.NDArray[np.bool_]:
     first = np.ones(len(keys.high), bool)
     ordered = np.sort(keys.high)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    if twice.size:
-        seen = np.flatnonzero(np.isin(keys.high, twice))
-        pairs = np.rec.fromarrays([keys.high[seen], keys.low[seen]])
-        _, earliest = np.unique(pairs, return_index=True)
-        first[seen] = False
-        first[seen[earliest]] = True
+    if twice.size:  # few rows, mostly: only those are looked at closely
+        place = np.searchsorted(twice, keys.high).clip(max=twice.size - 1)
+        seen = np.flatnonzero(twice[place] == keys.high)
+        seen = seen[
+            np.lexsort((keys.low[seen], keys.high[seen]))
+        ]  # stable: equals keep their order
+        high, low = keys.high[seen], keys.low[seen]
+        first[seen[1:][(high[1:] == high[:-1]) & (low[1:] == low[:-1])]] = False
     return first
 
 

@@ -28,6 +28,8 @@ MONEY = frozenset({"paid", "unit_price", "discount", "coupon_discount"})
 NUMBERS = MONEY | {"quantity"}
 PEOPLE = {"customer": "customer_id", "device": "device_id"}
 """Canonical column -> the text's, of identifiers."""
+UNSHOWN = frozenset({*PEOPLE.values(), "event_id", "version", "problem", "context", "raw"})
+"""Columns of text that are not shown in the quarantine."""
 EPOCHS: Mapping[str, int] = {"epoch": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 """Format that is a plain number -> microseconds that one of it is."""
 DAY = 86_400_000_000
@@ -134,9 +136,10 @@ class Writing:
         )
 
     def number(self, column: str) -> str:
-        """A plain decimal; a currency sign and thousands separators are taken off, nothing guessed.
+        """A plain decimal in millionths, as SQL; null where it is none.
 
-        "12,50" with a decimal point is not read as 1250: it does not match, and its row says so.
+        A currency sign and thousands separators are taken off, nothing is guessed: where numbers
+        have decimal points, "12,50" is not 1250 but unreadable, and its row says so.
         """
         text = rf"regexp_replace({column}, '[\s¥￥$€£元]|EUR|USD|CNY|RMB', '', 'g')"
         if self.decimal == ",":
@@ -146,7 +149,12 @@ class Writing:
             plain = r"'^[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?$'"
             bare = f"replace({text}, ',', '')"
         number = f"try_cast({bare} AS DECIMAL(38, 6))"
-        return f"CASE WHEN regexp_matches({text}, {plain}) THEN {_bounded(number)} END"
+        # an absurd number stands at a bound that is still refused as one, but does not overflow
+        bounded = f"greatest(least({number}, {LIMIT}), -{LIMIT})::DECIMAL(19, 6)"
+        return (
+            f"CASE WHEN regexp_matches({text}, {plain}) AND {number} IS NOT NULL "
+            f"THEN ({bounded} * {MICROS})::BIGINT END"
+        )
 
     def event(self, column: str) -> str:
         """An event's name inside, as SQL."""
@@ -195,26 +203,46 @@ def typed(
     cleaned += special
     parsed = [f"{writing.number(name)} AS {name}_" for name in texts if name in NUMBERS]
     parsed += [f"{writing.time(name)} AS {name}_" for name in texts if name in TIMES]
-    shown = ", ".join(f"'{name}', {name}" for name in texts if name not in PEOPLE.values())
-    raw = f"json_object({shown})::VARCHAR"
-    if "raw" in columns:
-        raw = f"json_merge_patch(raw::JSON, {raw}::JSON)::VARCHAR"
-    canonical = ", ".join(
-        f"{_canonical(relation, column, texts)}::{kind} AS {column}"
-        for column, kind in COLUMNS[relation].items()
-        if column != "context"
-    )
-    if "context" in COLUMNS[relation]:
-        canonical += f", {_context(relation, columns, writing, extras)} AS context"
+    canonical = canonical_columns(relation, columns, writing, extras)
+    listed = ", ".join(f"{expression} AS {name}" for name, expression in canonical.items())
     return (
         f"WITH cleaned AS (SELECT row, {', '.join(cleaned)} FROM {table}), "
         f"parsed AS (SELECT {', '.join(['*', *parsed])} FROM cleaned) "
-        f"SELECT row, {_problem(columns)} AS problem, {raw} AS raw, "
-        f"{canonical} FROM parsed"
+        f"SELECT row, {problem(columns)} AS problem, {raw(columns)} AS raw, {listed} FROM parsed"
     )
 
 
-def _problem(columns: Sequence[str]) -> str:
+def canonical_columns(
+    relation: str, columns: Sequence[str], writing: Writing, extras: Mapping[str, str]
+) -> dict[str, str]:
+    """A relation's columns as expressions of clean text and of what was parsed from it.
+
+    Args:
+        relation: Which.
+        columns: As `typed` takes them. Those in `TIMES` and `NUMBERS` have what was parsed of them
+            beside them, as `<column>_`: a time, or millionths.
+        writing: How times and numbers were written.
+        extras: As `typed` takes them.
+    """
+    found = {
+        column: f"({_canonical(relation, column, columns)})::{kind}"
+        for column, kind in COLUMNS[relation].items()
+        if column != "context"
+    }
+    if "context" in COLUMNS[relation]:
+        found["context"] = _context(relation, columns, writing, extras)
+    return found
+
+
+def raw(columns: Sequence[str]) -> str:
+    """What the quarantine shows of a row, as JSON text: all of it but whose it is."""
+    shown = ", ".join(f"'{name}', {name}" for name in columns if name not in UNSHOWN)
+    fields = f"json_object({shown})::VARCHAR"
+    return f"json_merge_patch(raw::JSON, {fields}::JSON)::VARCHAR" if "raw" in columns else fields
+
+
+def problem(columns: Sequence[str]) -> str:
+    """The reason for which a row's text cannot be used, as SQL; null where it can."""
     cases = ["WHEN problem IS NOT NULL THEN problem"] if "problem" in columns else []
     cases += [
         f"WHEN {name} IS NOT NULL AND {name}_ IS NULL THEN "
@@ -240,7 +268,7 @@ def _context(
             f"'{_IN_ADDRESS}', '\\1', 'gi'), '{_EMAIL}', '[e-mail]', 'g')"
         )
     if relation == "events" and "paid" in columns:
-        shown = f"if(event NOT IN {SALES}, paid_::DOUBLE, NULL)"
+        shown = f"if(event NOT IN {SALES}, paid_ / {MICROS}, NULL)"
         parts.append(f"json_object('value', {shown})::VARCHAR")
     if not parts:
         return clock[0] if clock else "NULL::VARCHAR"
@@ -251,6 +279,8 @@ def _context(
 def _canonical(relation: str, column: str, texts: Sequence[str]) -> str:
     """One canonical column from the parsed ones."""
     name = PEOPLE.get(column) or OURS.get(relation, {}).get(column, column)
+    if name == "event_id" and name in texts:
+        return "md5(event_id)"  # the sender's own may hold anything, an e-mail address too
     if relation == "orders" and column in ("quantity", "paid", "measured"):
         return _order_number(column, texts)
     if name not in texts:
@@ -258,12 +288,10 @@ def _canonical(relation: str, column: str, texts: Sequence[str]) -> str:
     if name == "ends_at":  # a bare date is the last day, and the end is exclusive
         return "if(length(ends_at) <= 10, ends_at_ + INTERVAL 1 DAY, ends_at_)"
     if relation == "events" and name in ("quantity", "paid"):
-        number = "trunc(quantity_)" if name == "quantity" else f"if(event IN {SALES}, paid_, NULL)"
-        signed = f"if(event = 'refund', -abs({number}), {number})"
-        return signed if name == "quantity" else _micros(signed)
-    if name in MONEY:
-        return _micros(f"{name}_")
-    return f"{name}_" if name in TIMES else name
+        number = f"quantity_ // {MICROS}" if name == "quantity" else "paid_"
+        number = number if name == "quantity" else f"if(event IN {SALES}, {number}, NULL)"
+        return f"if(event = 'refund', -abs({number}), {number})"
+    return f"{name}_" if name in TIMES | MONEY else name
 
 
 def _order_number(column: str, texts: Sequence[str]) -> str:
@@ -271,31 +299,21 @@ def _order_number(column: str, texts: Sequence[str]) -> str:
 
     A broken quantity such as 0.75 is goods by weight: one unit, and the measure is kept.
     """
-    ways = ["paid_"] if "paid" in texts else []
-    if "quantity" not in texts:
-        return "NULL" if column != "paid" or not ways else _micros("paid_")
+    if "quantity" not in texts:  # the line could not be split into fields
+        return "NULL"
     if column == "measured":
-        return "if(quantity_ <> trunc(quantity_), round(quantity_ * 1000), NULL)"
+        return f"if(quantity_ % {MICROS} <> 0, round(quantity_ / 1000), NULL)"
     if column == "quantity":
-        return "if(quantity_ <> trunc(quantity_), sign(quantity_), quantity_)"
-    off = "".join(
-        f" - coalesce({name}_, 0)" for name in ("discount", "coupon_discount") if name in texts
-    )
-    ways += [f"unit_price_ * quantity_{off}"] if "unit_price" in texts else []
-    return _micros(f"coalesce({', '.join(ways)})")
-
-
-def _bounded(number: str) -> str:
-    """An absurd number at a bound that is still refused as one, but no longer overflows."""
-    # least() and greatest() pass over nulls, so a null is kept out of them
-    return (
-        f"CASE WHEN {number} IS NOT NULL "
-        f"THEN greatest(least({number}, {LIMIT}), -{LIMIT})::DECIMAL(19, 6) END"
-    )
-
-
-def _micros(amount: str) -> str:
-    return f"round(({_bounded(amount)}) * {MICROS})"
+        return f"if(quantity_ % {MICROS} <> 0, sign(quantity_), quantity_ // {MICROS})"
+    ways = ["paid_"] if "paid" in texts else []
+    if "unit_price" in texts:
+        bound = LIMIT * MICROS
+        full = f"round(unit_price_::DOUBLE * quantity_ / {MICROS})"
+        off = "".join(
+            f" - coalesce({name}_, 0)" for name in ("discount", "coupon_discount") if name in texts
+        )
+        ways.append(f"if({full} IS NULL, NULL, greatest(least({full}{off}, {bound}), -{bound}))")
+    return f"coalesce({', '.join(ways)})" if ways else "NULL"
 
 
 def _with_offset(column: str) -> str:
