@@ -1,6 +1,7 @@
 """Small real inputs, and a look at what the import made of them."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,9 @@ import duckdb
 import pytest
 
 from handbill.events import Settings, run
+from handbill.events.imported import Imported as ImportedFile
+from handbill.events.imports import import_file
+from handbill.events.mapping import FileMap
 from handbill.types import ShopProfile, StageResult
 from handbill.workspace import Workspace, read_json
 
@@ -81,6 +85,35 @@ def importing(workspace: Workspace, tmp_path: Path) -> Importing:
             lambda message, fraction=None: None,
         )
         return Imported(workspace, result)
+
+    return go
+
+
+Bringing = Callable[..., ImportedFile]
+
+
+@pytest.fixture
+def bringing(workspace: Workspace, tmp_path: Path) -> Bringing:
+    """Write a file and bring it in; the content is lines, objects for JSON lines, or bytes."""
+
+    def go(
+        content: Sequence[str | Mapping[str, Any]] | bytes,
+        mapping: FileMap | None = None,
+        *,
+        name: str = "file.csv",
+        format_name: str = "",
+        profile: ShopProfile = SHOP,
+    ) -> ImportedFile:
+        path = tmp_path / name
+        if not isinstance(content, bytes):
+            lines = [one if isinstance(one, str) else json.dumps(one) for one in content]
+            content = "\n".join(lines).encode()
+        path.write_bytes(content)
+        (done,) = import_file(
+            workspace, profile, path, mapping=mapping, format_name=format_name,
+            progress=lambda message, fraction=None: None,
+        )  # fmt: skip
+        return done.imported
 
     return go
 

@@ -1,7 +1,6 @@
 """A file that is brought in joins the log: once, whole, and judged like everything else."""
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ import pytest
 
 from handbill.errors import ConfigError, SourceError
 from handbill.events import collected
-from handbill.events.imported import Imported, imported_files
+from handbill.events.imported import imported_files
 from handbill.events.imports import import_file
 from handbill.events.mapping import FileMap, read_map
-from handbill.types import ShopProfile
 from handbill.workspace import Workspace, read_json
 
-from .conftest import ORDERS, SHOP, Importing
+from .conftest import ORDERS, SHOP, Bringing, Importing
 
 MAP = {
     "customer_id": "Kunde", "order_id": "Bestellung", "product_id": "Artikel", "ordered_at": "Zeit",
@@ -36,35 +34,6 @@ GERMAN = FileMap(
     relation="orders", columns=MAP, time_format="%d.%m.%Y %H:%M", decimal=",",
     timezone="Europe/Berlin",
 )  # fmt: skip
-
-Bringing = Callable[..., Imported]
-
-
-@pytest.fixture
-def bringing(workspace: Workspace, tmp_path: Path) -> Bringing:
-    """Write a file and bring it in."""
-
-    def go(
-        content: list[str] | bytes | list[Mapping[str, Any]],
-        mapping: FileMap | None = None,
-        *,
-        name: str = "file.csv",
-        format_name: str = "",
-        profile: ShopProfile = SHOP,
-    ) -> Imported:
-        path = tmp_path / name
-        if not isinstance(content, bytes):
-            lines = [one if isinstance(one, str) else json.dumps(one) for one in content]
-            content = "\n".join(lines).encode()
-        path.write_bytes(content)
-        (done,) = import_file(
-            workspace, profile, path, mapping=mapping, format_name=format_name,
-            progress=lambda message, fraction=None: None,
-        )  # fmt: skip
-        return done.imported
-
-    return go
-
 
 OWN = [ORDERS, "anna,o0,p0,2026-04-01 10:00,1,1.00"]
 

@@ -48,6 +48,11 @@ def test_a_sign_in_merges_days_before_and_after_it(shop_folder: Workspace) -> No
     assert people(shop_folder) == ["ann", "ann", "ann"]
 
 
+def test_a_senders_description_of_a_device_is_nobodys(shop_folder: Workspace) -> None:
+    write(shop_folder, [Act(person="ann", event="login", at=DAY, device='{"type":"phone"}')])
+    assert sweep(shop_folder, Settings()).devices == 0
+
+
 def test_a_withdrawal_holds_from_the_next_sweep_and_is_noticed(shop_folder: Workspace) -> None:
     write(shop_folder, visits())
     sweep(shop_folder, Settings())

@@ -147,15 +147,15 @@ LATEST = ("products", "campaigns")
 """Relations of which a later file is believed; of the others the earlier one."""
 
 # An order that several systems tell of counts once: its sale and its refunds each come from the
-# lowest rank that has them, and where a record is the whole order, from its newest state.
+# lowest rank that has them. Where a record is the whole order, its newest state is believed, and of
+# equal states the first: a page that is loaded again reports its purchase again.
 BELIEVED: Mapping[str, str] = {
     "orders": """
-        SELECT * EXCLUDE (best, newest) FROM (
-            SELECT *, min(rank) OVER (PARTITION BY order_id, quantity > 0) AS best,
-                max(coalesce(version, 0)) OVER (
-                    PARTITION BY order_id, quantity > 0, rank) AS newest
-            FROM {accepted})
-        WHERE rank = best AND (quantity < 0 OR coalesce(version, 0) = newest)
+        SELECT * EXCLUDE best FROM (
+            SELECT *, min(rank) OVER (PARTITION BY order_id, quantity > 0) AS best FROM {accepted})
+        WHERE rank = best
+        QUALIFY version IS NULL OR quantity < 0 OR rank() OVER (
+            PARTITION BY order_id, quantity > 0, rank ORDER BY version DESC, ordered_at) = 1
     """,
     "events": """
         SELECT * EXCLUDE best FROM (

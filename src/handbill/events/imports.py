@@ -395,6 +395,8 @@ class RowWriter:
         context = row.context
         if row.relation != "products":
             context = scrub(context, self._address)
+            if "device" in context:  # what GA4 and Segment call it; ours is whose device it is
+                context["device_info"] = context.pop("device")
         return {
             "row": position,
             "raw": f'{{"record":{number}}}',

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,20 +61,45 @@ class FileMap:
         )
 
     def toml(self) -> str:
-        """The text of a map.toml."""
-        lines = [
-            f"relation = {_quoted(self.relation)}",
-            f"timezone = {_quoted(self.timezone)}  # of times without an offset; empty: the shop's",
-            f"time_format = {_quoted(self.time_format)}  # empty: ISO 8601; else as in strptime",
-            f"decimal = {_quoted(self.decimal)}",
-            "",
-            "[columns]  # ours = the file's; other columns are kept in each row's context",
-            *(f"{ours} = {_quoted(theirs)}" for ours, theirs in self.columns.items()),
-        ]
-        if self.event_names:
-            lines += ["", "[event_names]  # theirs = ours"]
-            lines += [f"{_quoted(a)} = {_quoted(b)}" for a, b in self.event_names.items()]
-        return "\n".join(lines) + "\n"
+        """The text of its map.toml."""
+        return map_toml(**{name: getattr(self, name) for name in FileMap.__slots__})
+
+
+def map_toml(
+    *,
+    relation: str,
+    columns: Mapping[str, str],
+    timezone: str = "",
+    time_format: str = "",
+    decimal: Decimals = ".",
+    event_names: Mapping[str, str],
+    missing: Sequence[str] = (),
+) -> str:
+    """The text of a map.toml.
+
+    Args:
+        relation: As in `FileMap`, like the next five.
+        columns: See there.
+        timezone: See there.
+        time_format: See there.
+        decimal: See there.
+        event_names: See there.
+        missing: Columns that a person has to fill in.
+    """
+    lines = [
+        f"relation = {_quoted(relation)}",
+        f"timezone = {_quoted(timezone)}  # of times without an offset; empty: the shop's",
+        f"time_format = {_quoted(time_format)}  # empty: ISO 8601; or as in strptime, or epoch",
+        f"decimal = {_quoted(decimal)}",
+        "",
+        "[columns]  # ours = the file's; other columns are kept in each row's context",
+        *(f"{ours} = {_quoted(theirs)}" for ours, theirs in columns.items()),
+        *(f'# {one} = ""  # needed' for one in missing),
+    ]
+    if event_names:
+        lines += ["", "[event_names]  # theirs = ours"]
+        lines += [f"{_quoted(a)} = {_quoted(b)}" for a, b in event_names.items()]
+    return "\n".join(lines) + "\n"
 
 
 def read_map(path: Path) -> FileMap:

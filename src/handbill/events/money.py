@@ -1,6 +1,44 @@
-"""Money divided without losing a micro."""
+"""Money read, and divided without losing a micro."""
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from handbill.types import MICROS
+
+MOST = Decimal(10) ** 15
+"""Beyond it a number is a mistake, whatever it counts."""
+
+
+def number(value: Any) -> Decimal | None:
+    """A number of an API's or export's, with a decimal point; None for what is none.
+
+    Example:
+        >>> number("19.90"), number(2), number("1,5"), number(None), number("NaN")
+        (Decimal('19.90'), Decimal('2'), None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        return None
+    try:
+        found = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and abs(found) < MOST else None
+
+
+def micros(amount: Decimal) -> int:
+    """An amount in micros, rounded to the nearest.
+
+    Example:
+        >>> micros(Decimal("9.90"))
+        9900000
+    """
+    return round(amount * MICROS)
+
+
+def from_micros(amount: int) -> Decimal:
+    """Micros as an amount."""
+    return Decimal(amount) / MICROS
 
 
 def spread(amount: int, weights: Sequence[int]) -> list[int]:

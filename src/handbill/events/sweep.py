@@ -164,7 +164,8 @@ def judge_days(
                 PARTITION BY date, device ORDER BY moment, person) AS before
             FROM (SELECT DISTINCT date, context ->> '$.device' AS device, person,
                     occurred_at AS moment
-                FROM judged WHERE context ->> '$.device' <> person))
+                FROM judged WHERE context ->> '$.device' <> person
+                AND context ->> '$.device' NOT LIKE '{%'))
         WHERE before IS DISTINCT FROM person ORDER BY ALL"""
     ).to_arrow_table()
     robots = connection.sql("FROM robots ORDER BY ALL").to_arrow_table()
