@@ -68,7 +68,7 @@ def plain_loss(base: ModelFolder, adapter: Adapter) -> float:
 def test_every_method_learns_keeps_a_card_and_changes_what_is_written(
     base: ModelFolder, tmp_path: Path, method: str
 ) -> None:
-    own = {"ia3": {"learning_rate": 0.1, "epochs": 16}, "full": {"learning_rate": 0.005}}
+    own = {"ia3": {"learning_rate": 0.1, "epochs": 8}, "full": {"learning_rate": 0.005}}
     chosen = recipe(method=method, **own.get(method, {}))
     adapter = tuned(base, tmp_path / "a", chosen)
     assert adapter.loss_after < adapter.loss_before
@@ -101,45 +101,66 @@ def test_a_folder_with_another_adapter_is_not_overwritten(
         tuned(base, tmp_path / "a", recipe(epochs=1), PAIRS[:20])
 
 
-@pytest.mark.parametrize("method", ["lora", "adalora"])
-def test_a_killed_tuning_goes_on_and_ends_with_the_very_same_weights(
-    base: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
-    chosen = recipe(method=method, dropout=0.1)
-    whole = tuned(base, tmp_path / "whole", chosen)
-    # a real kill, in a process of its own, in the middle of the third epoch
-    program = f"""
-import os, signal
+KILLED = """
+import os, signal, sys
 from pathlib import Path
 from handbill.creative import train
 from handbill.creative.example import read_examples
-from handbill.creative.registry import find
 from handbill.creative.recipe import Recipe
 from handbill.creative.registry import find
 from handbill.creative.stage import pair_of
 from handbill.creative.tune import tune
-train.fit.__defaults__ = (0.0,)
+train.fit.__defaults__ = (0.0,)  # a checkpoint after every step
 steps = 0
 def die(message, fraction=None):
     global steps
     steps += message.startswith("tuning")
-    if steps == 10:
+    if steps == 6:
         os.kill(os.getpid(), signal.SIGKILL)
+model, folder = sys.argv[1], Path(sys.argv[2])
 pairs = tuple(pair_of(one) for one in read_examples("en")[:32])
-chosen = Recipe(method={method!r}, epochs=4, learning_rate=0.01, rank=4, threads=1, batch=8,
-                seed=3, patience=0, dropout=0.1)
-base = find({str(base.path)!r}, Path({str(tmp_path)!r}), (), lambda *a: None)
-tune(base, pairs, chosen, Path({str(tmp_path / "killed")!r}), Path({str(tmp_path)!r}), die)
+chosen = Recipe(epochs=2, learning_rate=0.01, rank=4, threads=1, batch=8, seed=3, patience=0,
+                dropout=0.1)
+base = find(model, folder, (), lambda *_: None)
+tune(base, pairs, chosen, folder / "a", folder, die)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    assert not (tmp_path / "killed").exists()
-    assert list(tmp_path.glob(".killed.*/checkpoint.safetensors"))
-    heard: list[str] = []
-    again = tune(
-        base, PAIRS, chosen, tmp_path / "killed", tmp_path, lambda m, f=None: heard.append(m)
+
+
+def test_a_killed_tuning_goes_on_and_ends_with_the_very_same_weights(
+    base: ModelFolder, tmp_path: Path
+) -> None:
+    chosen = recipe(epochs=2, dropout=0.1)
+    whole = tuned(base, tmp_path / "whole", chosen)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, base.path, str(tmp_path)], capture_output=True, check=False
     )
-    assert 0 < sum(one.startswith("tuning") for one in heard) < 16 - 7
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert not (tmp_path / "a").exists()
+    assert list(tmp_path.glob(".a.*/checkpoint.safetensors"))
+    heard: list[str] = []
+    again = tune(base, PAIRS, chosen, tmp_path / "a", tmp_path, lambda m, f=None: heard.append(m))
+    assert 0 < sum(one.startswith("tuning") for one in heard) < 8 - 4
+    weights = "adapter_model.safetensors"
+    assert (again.path / weights).read_bytes() == (whole.path / weights).read_bytes()
+
+
+def test_adalora_goes_on_with_the_ranks_it_had(
+    base: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train.fit, "__defaults__", (0.0,))
+    chosen = recipe(method="adalora", dropout=0.1)
+    whole = tuned(base, tmp_path / "whole", chosen)
+    steps: list[str] = []
+
+    def interrupt(message: str, fraction: float | None = None) -> None:
+        steps.extend([message] if message.startswith("tuning") else [])
+        if len(steps) == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(base, PAIRS, chosen, tmp_path / "a", tmp_path, interrupt)
+    again = tuned(base, tmp_path / "a", chosen)
+    assert json.loads((again.path / "adapter_config.json").read_text())["rank_pattern"]
     weights = "adapter_model.safetensors"
     assert (again.path / weights).read_bytes() == (whole.path / weights).read_bytes()
 

@@ -56,22 +56,42 @@ def load(model: ModelFolder, *, threads: int) -> tuple[Any, Any]:
         ModelError: They do not load.
     """
     import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     torch.set_num_threads(threads)
+    weights = load_weights(model)
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(model.path, local_files_only=model.offline)
-            weights = AutoModelForCausalLM.from_pretrained(
-                model.path, dtype=torch.float32, local_files_only=model.offline
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{model.id} does not load from {model.path}: {reason}") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise _unloadable(model, error) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return weights, tokenizer
+
+
+def load_weights(model: ModelFolder) -> Any:
+    """Load a model without its tokenizer, in float32, on the CPU.
+
+    Raises:
+        ModelError: It does not load.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with quiet():
+            return AutoModelForCausalLM.from_pretrained(
+                model.path, dtype=torch.float32, local_files_only=model.offline
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise _unloadable(model, error) from error
+
+
+def _unloadable(model: ModelFolder, error: Exception) -> ModelError:
+    reason = str(error).strip().splitlines()[0]
+    return ModelError(f"{model.id} does not load from {model.path}: {reason}")
 
 
 def frame(tokenizer: Any, request: str) -> str:

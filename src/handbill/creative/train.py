@@ -105,7 +105,7 @@ def fit(
             done = max(course.step / steps, _share(course.seconds, recipe.minutes))
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * _schedule(done, course.step)
-            course.losses.append(_step(tunable, batch, optimizer, recipe, course.step))
+            course.losses.append(step(tunable, batch, optimizer, recipe, course.step))
             course.step += 1
             course.seconds = time.perf_counter() - begun
             figures = {"loss": course.losses[-1], "learning_rate": optimizer.param_groups[0]["lr"]}
@@ -172,15 +172,30 @@ def mean_loss(model: Any, rows: Sequence[Row], batch: int = 8) -> float:
     return total / max(1, count)
 
 
-def _step(
-    tunable: Tunable, batch: Sequence[Row], optimizer: Any, recipe: Recipe, step: int
+def step(
+    tunable: Tunable, batch: Sequence[Row], optimizer: Any, recipe: Recipe, number: int
 ) -> float:
+    """One step over a batch, a micro-batch at a time.
+
+    Args:
+        tunable: The model.
+        batch: Rows.
+        optimizer: Of its weights.
+        recipe: Settings.
+        number: Of the step; dropout follows from it, so that it is the same after a restart.
+
+    Returns:
+        Mean loss per token.
+
+    Raises:
+        ModelError: The loss is not a number.
+    """
     model = tunable.model
     tunable.wrapped.train()
     total = sum(len(ids) - max(1, start) for ids, start in batch)
     loss_sum = 0.0
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout, the same after a restart
+        torch.manual_seed(recipe.seed * 1_000_003 + number)
         for at in range(0, len(batch), recipe.micro_batch):
             with _autocast(model):
                 loss, _ = batch_loss(model, batch[at : at + recipe.micro_batch])
@@ -194,7 +209,7 @@ def _step(
             penalty.backward()
     torch.nn.utils.clip_grad_norm_(list(tunable.weights.values()), 1.0)
     optimizer.step()
-    tunable.after_step(step + 1)
+    tunable.after_step(number + 1)
     optimizer.zero_grad(set_to_none=True)
     return loss_sum
 

@@ -248,15 +248,7 @@ def _chosen(base: ModelFolder, pairs: Sequence[Pair], progress: Progress) -> Seq
     progress("choosing a vocabulary")
     texts = [f"{one.request}\n\n{one.completion}" for one in pairs]
     texts += [slotted(one).completion for one in pairs if one.attributes]
-    return choose(base, [*texts, *_general(pairs), frame_of(base)])
-
-
-def frame_of(base: ModelFolder) -> str:
-    """What the model's own chat template puts around a request."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(base.path, local_files_only=base.offline)
-    return frame(tokenizer, "")
+    return choose(base, [*texts, *_general(pairs)])
 
 
 def _general(pairs: Sequence[Pair]) -> tuple[str, ...]:

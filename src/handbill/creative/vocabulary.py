@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from handbill.creative.models import ModelFolder, load, quiet
+from handbill.creative.models import ModelFolder, frame, load_weights, quiet
 from handbill.errors import ModelError
 from handbill.workspace import read_json, write_json
 
@@ -40,7 +40,7 @@ def choose(base: ModelFolder, texts: Iterable[str]) -> tuple[int, ...]:
 
     Args:
         base: The whole model.
-        texts: What will be read and written.
+        texts: What will be read and written; the model's own frame around it is kept as well.
 
     Returns:
         Token ids of the base, ascending.
@@ -48,14 +48,15 @@ def choose(base: ModelFolder, texts: Iterable[str]) -> tuple[int, ...]:
     Raises:
         ModelError: The tokenizer is not one of byte pairs.
     """
-    from tokenizers import Tokenizer
+    from transformers import AutoTokenizer
 
     spec = _spec(base)
     vocabulary: dict[str, int] = spec["model"]["vocab"]
-    tokenizer = Tokenizer.from_file(str(Path(base.path) / "tokenizer.json"))
-    corpus = list(texts)
-    used = {one for encoding in tokenizer.encode_batch(corpus) for one in encoding.ids}
-    special = _special(base)
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(base.path, local_files_only=base.offline)
+    corpus = [*texts, frame(tokenizer, "")]
+    used = {one for ids in tokenizer(corpus)["input_ids"] for one in ids}
+    special = set(tokenizer.all_special_ids)
     kept = {piece for piece, number in vocabulary.items() if number in used or number in special}
     signs = "".join(corpus)
     latin = sum(sign.isascii() and sign.isalpha() for sign in signs) >= SHARE * len(signs)
@@ -147,15 +148,6 @@ def _pair(merge: str | Sequence[str]) -> tuple[str, str]:
     return one, other
 
 
-def _special(base: ModelFolder) -> set[int]:
-    """Tokens that model and tokenizer name by their role."""
-    from transformers import AutoTokenizer
-
-    with quiet():
-        tokenizer = AutoTokenizer.from_pretrained(base.path, local_files_only=base.offline)
-    return set(tokenizer.all_special_ids)
-
-
 def _write_tokenizer(base: ModelFolder, kept: Sequence[int], part: Path) -> None:
     spec = _spec(base)
     numbers = {old: new for new, old in enumerate(kept)}
@@ -195,7 +187,7 @@ def _templates(processor: Any) -> list[dict[str, Any]]:
 def _write_weights(base: ModelFolder, kept: Sequence[int], part: Path) -> None:
     import torch
 
-    model, _ = load(base, threads=torch.get_num_threads())
+    model = load_weights(base)
     numbers = {old: new for new, old in enumerate(kept)}
     rows = torch.tensor(kept)
     head = model.get_output_embeddings()
