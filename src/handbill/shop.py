@@ -1,19 +1,24 @@
 """A shop, from Python: open it, run it, read its figures, write its report."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handbill import config, loop
+from handbill.errors import SourceError
 from handbill.ports import Progress
 from handbill.state import closing_state
+from handbill.trust.identity import open_key, pseudonym
 from handbill.types import StageRun
-from handbill.workspace import Workspace
+from handbill.workspace import Workspace, read_json
 
 if TYPE_CHECKING:
+    from handbill.audience.lookalikes import Lookalikes
     from handbill.audience.recommend.suggestions import Suggestion
+    from handbill.console.person import Portrait
     from handbill.creative.review import Waiting
 
 
@@ -92,7 +97,7 @@ class Shop:
         """What a customer will want next, as of the last run.
 
         Args:
-            customer: The shop's own customer id.
+            customer: The shop's own customer id, or a pseudonym.
             k: At most so many products.
 
         Returns:
@@ -103,10 +108,8 @@ class Shop:
             SourceError: The audience stage has not run yet.
         """
         from handbill.audience.recommend.suggestions import read_recommendations
-        from handbill.trust.identity import open_key, pseudonym
 
-        person = pseudonym(open_key(self.workspace.keys), "customer", customer)
-        return read_recommendations(self.workspace, person, k)
+        return read_recommendations(self.workspace, self._person(customer), k)
 
     def waiting(self) -> "tuple[Waiting, ...]":
         """Ads that no one has decided on."""
@@ -135,6 +138,62 @@ class Shop:
         with self.workspace.lock(), closing_state(self.workspace.state_url) as engine:
             now = datetime.now(UTC)
             return decide(engine, ids, decision=decision, by=by, reason=reason, now=now)
+
+    def segments(self) -> dict[str, Any]:
+        """The segments, RFM's cells and the shop's rules, as `docs/tables.md` has them.
+
+        Raises:
+            WorkspaceError: The audience stage has not run.
+        """
+        tables = self.workspace.tables
+        names = {"segments": "segments", "rfm": "rfm", "rules": "rule_segments"}
+        return {key: read_json(tables / f"{name}.json") for key, name in names.items()}
+
+    def lookalikes(self, customers: Sequence[str], *, most: int = 200) -> "Lookalikes":
+        """People like those of a list.
+
+        Args:
+            customers: The shop's own ids, or pseudonyms.
+            most: How many are wanted.
+
+        Raises:
+            SourceError: The audience stage has not run.
+        """
+        from handbill.audience.lookalikes import lookalikes
+        from handbill.audience.points import read_points
+
+        points, people = read_points(self.workspace, self.settings.shop.as_of)
+        listed = [self._person(customer) for customer in customers]
+        seed = self.settings.audience.seed
+        return lookalikes(points, people, listed, most, seed)
+
+    def portrait(self, customer: str) -> "Portrait":
+        """What is known of one customer, and what to do next.
+
+        Args:
+            customer: The shop's own id, or a pseudonym.
+
+        Raises:
+            SourceError: The log knows nobody by this id before the plan's day.
+        """
+        from handbill.console.person import read_person
+        from handbill.console.reading import reading
+
+        shop, horizon = self.settings.shop, self.settings.audience.horizon_days
+        with reading(self.workspace, shop.timezone) as reader:
+            found = read_person(reader, shop, self._person(customer), horizon)
+        if found is None:
+            raise SourceError(
+                f"the log has no event of customer {customer!r} before {shop.as_of}; "
+                f"check the id, or run: handbill run {self.workspace.root}"
+            )
+        return found
+
+    def _person(self, customer: str) -> str:
+        """The pseudonym of the shop's own id; a pseudonym is itself."""
+        if re.fullmatch(r"p_[a-z2-7]{26}", customer):
+            return customer
+        return pseudonym(open_key(self.workspace.keys), "customer", customer)
 
     def report(self) -> Path:
         """Write `reports/report.html` from what is there.

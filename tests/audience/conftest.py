@@ -43,6 +43,7 @@ EVENT = pa.schema(
 PRODUCT = pa.schema(
     {
         "id": pa.string(),
+        "title": pa.string(),
         "brand_kind": pa.string(),
         "department": pa.string(),
         "category": pa.string(),
@@ -54,7 +55,13 @@ OFFER = pa.schema({"id": pa.string(), "campaign_id": pa.string(), "coupon": pa.s
 OFFER_PRODUCT = pa.schema({"offer_id": pa.string(), "product_id": pa.string()})
 
 PRODUCTS = [
-    {"id": "milk", "department": "Food", "category": "Milk", "category_zh": "牛奶"},
+    {
+        "id": "milk",
+        "title": "Whole milk",
+        "department": "Food",
+        "category": "Milk",
+        "category_zh": "牛奶",
+    },
     {"id": "tea", "department": "Food", "category": "Tea", "category_zh": "茶"},
     {
         "id": "own-tea",

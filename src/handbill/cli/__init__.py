@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from handbill import __version__
-from handbill.cli import creative, events, model, recommend, tuning
+from handbill.cli import audience, creative, events, model, recommend, tuning
 from handbill.cli.words import AsJson, Folder
 from handbill.errors import HandbillError
 
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 
 app.add_typer(events.app, name="events")
+app.add_typer(audience.app, name="audience")
+app.command()(audience.portrait)
 app.add_typer(creative.app, name="creative")
 creative.app.add_typer(tuning.app)
 app.add_typer(model.app, name="model")
@@ -68,7 +70,8 @@ def init(
         typer.Option(
             "--from",
             metavar="SOURCE",
-            help="complete-journey (a real grocer's year), or a folder of your own CSV exports.",
+            help="complete-journey (a real grocer's year), a folder of your own CSV exports, "
+            "or imports: files that you bring in with `handbill events import`.",
         ),
     ] = "complete-journey",
 ) -> None:

@@ -138,8 +138,8 @@ def render(report: Report, opening: Headline, shop: ShopProfile) -> str:
         limits=[words.both(one) for one in report.limits],
         has_costs=_has_costs(report.proof),
         contents=CONTENTS,
-        style=_inlined("report.css"),
-        script=_inlined("report.js"),
+        style=inlined("report.css"),
+        script=inlined("report.js"),
     )
     return "\n".join(line for line in page.splitlines() if line.strip()) + "\n"
 
@@ -166,7 +166,8 @@ def draw_all(report: Report, as_of: date) -> Mapping[str, drawings.Drawing | Non
     }
 
 
-def _inlined(name: str) -> Markup:
+def inlined(name: str) -> Markup:
+    """A style or script of ours, as it stands in a page."""
     text = files("handbill.console").joinpath("templates", name).read_text(encoding="utf-8")
     return Markup(text)  # noqa: S704 - our own style and script, never data
 
