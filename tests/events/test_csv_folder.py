@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from handbill.errors import ConfigError, SourceError
-from handbill.events import Settings, fingerprint
+from handbill.events import Settings, csv_files, fingerprint
+from handbill.events.canonical import Unparsed
 from handbill.events.headers import HEADERS
 
 from .conftest import ORDERS, Importing
@@ -235,3 +236,24 @@ def test_the_manual_lists_every_column(manual: str) -> None:
         assert f"`{file}.csv`" in manual
         for column in columns:
             assert f"`{column}`" in manual, f"{file}.{column}"
+
+
+def test_rows_keep_their_numbers_over_many_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_files, "BLOCK", 64)
+    kept = [number for number in range(400) if number % 7 and number not in (200, 201, 202)]
+    lines = [f"{number},x" if number in kept else "broken" for number in range(400)]
+    (tmp_path / "orders.csv").write_text("\n".join(["a,b", *lines]))
+
+    file = csv_files.CsvFile.open(tmp_path / "orders.csv")
+    broken: list[Unparsed] = []
+    batches = list(file.batches({"a": "a"}, broken))
+
+    assert len(batches) > 10
+    numbers = [(int(row["a"]), row["row"]) for one in batches for row in one.to_pylist()]
+    assert numbers == [(number, number) for number in kept]
+    assert [one.row for one in broken] == [number for number in range(400) if number not in kept]
+    table, again = file.read({"a": "a"})
+    assert table["row"].to_pylist() == kept
+    assert again == broken

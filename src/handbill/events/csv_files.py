@@ -3,7 +3,7 @@
 import codecs
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from handbill.errors import SourceError
 from handbill.events.canonical import Unparsed
 
 CHUNK = 1 << 20
-BLOCK = 8 << 20
+BLOCK = 32 << 20
+TEXT = pa.dictionary(pa.int32(), pa.string())
 SWALLOWED = 20
 """A broken row that spans so many lines is an unclosed quote that swallowed its followers."""
 
@@ -75,19 +76,37 @@ class CsvFile:
         )
 
     def read(self, columns: Mapping[str, str]) -> tuple[pa.Table, Sequence[Unparsed]]:
-        """Read the rows.
+        """Read the rows at once; as `batches`, but with columns of plain text.
+
+        Returns:
+            Our columns and `row`, and the rows that do not split into the header's columns.
+        """
+        broken: list[Unparsed] = []
+        found = list(self.batches(columns, broken))
+        fields = [(name, pa.string()) for name in columns] + [("row", pa.int64())]
+        if not found:
+            return pa.schema(fields).empty_table(), broken
+        return pa.Table.from_batches(found).cast(pa.schema(fields)), broken
+
+    def batches(
+        self, columns: Mapping[str, str], broken: list[Unparsed]
+    ) -> Iterator[pa.RecordBatch]:
+        """Read the rows a few hundred thousand at a time.
 
         Args:
             columns: Our column -> the header it stands under.
+            broken: Gets the rows that do not split into the header's columns, at the latest with
+                the batch that has the rows around them. Of those only the shape is kept: an
+                identifier could be anywhere in them.
 
-        Returns:
-            Our columns as text and `row`, and the rows that do not split into the header's columns.
-            Of those only the shape is kept: an identifier could be anywhere in them.
+        Yields:
+            Our columns as dictionary-encoded text, and `row`.
 
         Raises:
             SourceError: The file as a whole is no CSV.
         """
-        broken: list[Unparsed] = []
+        if not self.has_rows:
+            return
         swallowing: list[int] = []
 
         def refuse(row: pc.InvalidRow) -> str:
@@ -97,13 +116,11 @@ class CsvFile:
             broken.append(Unparsed(row=row.number - 2, raw=json.dumps(shape)))
             return "skip"
 
-        if not self.has_rows:
-            schema = pa.schema([(name, pa.string()) for name in columns] + [("row", pa.int64())])
-            return schema.empty_table(), broken
         names = [f"c{i}" for i in range(len(self.headers))]
         ours = {name: names[self.headers.index(header)] for name, header in columns.items()}
+        first = passed = 0
         try:
-            table = pc.read_csv(
+            reader = pc.open_csv(
                 self.path,
                 read_options=pc.ReadOptions(
                     column_names=names,
@@ -116,11 +133,23 @@ class CsvFile:
                     delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=refuse
                 ),
                 convert_options=pc.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()),
+                    column_types=dict.fromkeys(names, TEXT),
                     include_columns=list(ours.values()),
                     strings_can_be_null=False,
                 ),
             )
+            for batch in reader:
+                end, skipped = first + batch.num_rows, []
+                for one in broken[passed:]:  # those further on belong to a later batch
+                    if one.row >= end:
+                        break
+                    skipped.append(one.row)
+                    end += 1
+                rows = np.setdiff1d(np.arange(first, end), skipped, assume_unique=True)
+                first, passed = end, passed + len(skipped)
+                yield pa.RecordBatch.from_arrays(
+                    [*batch.columns, pa.array(rows, pa.int64())], names=[*ours, "row"]
+                )
         except (pa.ArrowInvalid, UnicodeError) as error:
             raise SourceError(
                 f"cannot read {self.name} as CSV: {str(error).splitlines()[0]}"
@@ -130,10 +159,6 @@ class CsvFile:
                 f"{self.name}: a quote that opens in row {swallowing[0]} is never closed and "
                 "swallows the rows after it; close it and run again"
             )
-        table = table.rename_columns(list(ours))
-        rows = np.arange(table.num_rows + len(broken))
-        rows = np.delete(rows, [one.row for one in broken])
-        return table.append_column("row", pa.array(rows, pa.int64())), broken
 
 
 def detect_encoding(path: Path, name: str = "") -> str:
