@@ -42,7 +42,7 @@ def test_a_reduction_is_counted_from_the_price_that_the_law_names() -> None:
 
 def test_a_description_proves_nothing_that_the_law_forbids_or_wants_proven() -> None:
     assert outcomes("Cures cancer.") == {"disease": "block"}
-    assert outcomes("Organic wool.") == {"certification": "evidence", "material": "pass"}
+    assert outcomes("GOTS wool.") == {"certification": "evidence", "material": "pass"}
 
 
 def test_the_name_of_the_product_is_no_claim() -> None:

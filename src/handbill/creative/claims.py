@@ -32,6 +32,8 @@ class Claim:
         value: What it comes to, for kinds with values: the first name of a material, say.
         quantity: The number it states, if it is one.
         disguise: How it was hidden; empty when it was not.
+        near: The words around a number.
+        loose: Whether only the topic or the sound says so, which is for a person to judge.
     """
 
     kind: str
@@ -41,6 +43,8 @@ class Claim:
     value: str = ""
     quantity: Quantity | None = None
     disguise: str = ""
+    near: str = ""
+    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,7 @@ class Kind:
     Attributes:
         name: Of the kind.
         words: Match it.
+        topics: Match what such claims speak of, however they put it.
         unless: Match where the words assert nothing of the kind.
         instead: Kinds that a match takes the place of.
         sounds: Words to know by their sound.
@@ -57,6 +62,7 @@ class Kind:
 
     name: str
     words: re.Pattern[str]
+    topics: re.Pattern[str] | None
     unless: re.Pattern[str] | None
     instead: tuple[str, ...]
     sounds: tuple[str, ...]
@@ -69,6 +75,7 @@ def kinds(language: Language) -> tuple[Kind, ...]:
         Kind(
             name=name,
             words=_pattern(row["words"], language),
+            topics=_pattern(row["topics"], language) if row.get("topics") else None,
             unless=_pattern(row["unless"], language) if row.get("unless") else None,
             instead=tuple(row.get("instead", ())),
             sounds=tuple(row.get("sounds", ())),
@@ -88,6 +95,13 @@ def names(kind: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
         parts = [rf"(?<![a-z\d])(?:{'|'.join(latin)})(?![a-z\d])"] if latin else []
         found.append((row[0], re.compile("|".join(parts + chinese))))
     return tuple(found)
+
+
+@cache
+def short_name(kind: str, value: str) -> re.Pattern[str] | None:
+    """A name that only a field of the kind may use: `棉` is cotton in a field, not in a text."""
+    short = _table("values")["short"].get(kind, {}).get(value)
+    return re.compile(short) if short else None
 
 
 @cache
@@ -147,14 +161,20 @@ def find(text: str) -> tuple[Claim, ...]:
 def _worded(reading: Reading, language: Language) -> Iterator[Claim]:
     for kind in kinds(language):
         bare = [one.span() for one in kind.unless.finditer(reading.text)] if kind.unless else []
-        for match in kind.words.finditer(reading.text):
-            if match.group() and not _within(match.span(), bare):
-                yield _claim(reading, kind.name, match.start(), match.end())
+        for pattern, loose in ((kind.words, False), (kind.topics, True)):
+            for match in pattern.finditer(reading.text) if pattern else ():
+                if match.group() and not _within(match.span(), bare):
+                    yield _claim(reading, kind.name, match.start(), match.end(), loose=loose)
         for word, start, end in sounds_like(reading, kind.sounds) if kind.sounds else ():
             if not _within((start, end), bare):
                 place = reading.where(start, end)
                 yield Claim(
-                    kind=kind.name, start=place[0], end=place[1], words=word, disguise="homophone"
+                    kind=kind.name,
+                    start=place[0],
+                    end=place[1],
+                    words=word,
+                    disguise="homophone",
+                    loose=True,
                 )
     for name in VALUED:
         other, after = _context("unless", name), _context("after", name)
@@ -166,7 +186,9 @@ def _worded(reading: Reading, language: Language) -> Iterator[Claim]:
                     yield _claim(reading, name, match.start(), match.end(), value=value)
 
 
-def _claim(reading: Reading, kind: str, start: int, end: int, value: str = "") -> Claim:
+def _claim(
+    reading: Reading, kind: str, start: int, end: int, value: str = "", *, loose: bool = False
+) -> Claim:
     first, last = reading.where(start, end)
     return Claim(
         kind=kind,
@@ -175,6 +197,7 @@ def _claim(reading: Reading, kind: str, start: int, end: int, value: str = "") -
         words=reading.text[start:end],
         value=value,
         disguise="" if reading.name == "plain" else reading.name,
+        loose=loose,
     )
 
 
@@ -185,8 +208,15 @@ def _within(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
 def _numbers(reading: Reading) -> Iterator[Claim]:
     for one in quantities(reading.text):
         start, end = reading.where(one.start, one.end)
-        words = reading.text[one.start : one.end]
-        yield Claim(kind=_kind_of(one), start=start, end=end, words=words, quantity=one)
+        near = f"{reading.text[max(0, one.start - 16) : one.start]} {reading.text[one.end :][:16]}"
+        yield Claim(
+            kind=_kind_of(one),
+            start=start,
+            end=end,
+            words=reading.text[one.start : one.end],
+            quantity=one,
+            near=near,
+        )
 
 
 def _kind_of(one: Quantity) -> str:
@@ -201,7 +231,7 @@ def _settled(found: list[Claim]) -> list[Claim]:
         for kind in kinds(language)
         for other in kind.instead
     }
-    order = sorted(found, key=lambda one: (bool(one.disguise), one.start - one.end, one.start))
+    order = sorted(found, key=lambda one: (one.loose, bool(one.disguise), one.start - one.end))
     kept: list[Claim] = []
     for one in order:
         same = [

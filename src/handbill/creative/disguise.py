@@ -107,6 +107,12 @@ def _table() -> dict[str, Any]:
 
 
 @cache
+def ordinary_words() -> tuple[str, ...]:
+    """Chinese words that sound like a forbidden one and mean only themselves."""
+    return tuple(_table()["ordinary"])
+
+
+@cache
 def _swap(name: str) -> dict[int, int]:
     row = _table()[name]
     return str.maketrans(row["from"], row["to"])

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from handbill.creative.disguise import HAN, Reading
+from handbill.creative.disguise import HAN, Reading, ordinary_words
 
 _PIECE = re.compile(rf"[{HAN}]|[a-z]+")
 _TONELESS = re.compile(r"[^aeiouüv]*[aeiouüv]+(?:ng|n|r)?")
@@ -37,7 +37,7 @@ def sounds_like(reading: Reading, words: Iterable[str]) -> Iterator[tuple[str, i
                 continue
             start, end = pieces[at][1], pieces[at + length - 1][2]
             written = reading.text[start:end]
-            if written != word and not _ordinary(reading.text, start, end, word):
+            if _half_written(written, word) and not _ordinary(reading.text, start, end, word):
                 yield word, start, end
                 step = length
                 break
@@ -90,13 +90,25 @@ def _runs(
 
 @cache
 def _syllables(piece: str) -> tuple[str, ...]:
-    """How a character may sound, or the syllables that a run of Latin letters spells."""
+    """How a character sounds by itself, or the syllables that a run of Latin letters spells."""
     if piece.isascii():
         parts = tuple(_TONELESS.findall(piece))
         return parts if "".join(parts) == piece else ()
     from pypinyin import Style, pinyin
 
-    return tuple(pinyin(piece, style=Style.NORMAL, heteronym=True)[0])
+    return tuple(pinyin(piece, style=Style.NORMAL)[0])
+
+
+def _half_written(written: str, word: str) -> bool:
+    """Whether it is the word but for some characters, or spelled in Latin letters.
+
+    With every character another one, chance is likelier than disguise: `闲适` is no `限时`.
+    """
+    if written == word:
+        return False
+    return any(one.isascii() for one in written) or any(
+        one == other for one, other in zip(written, word, strict=False)
+    )
 
 
 def _ordinary(text: str, start: int, end: int, word: str) -> bool:
@@ -105,6 +117,8 @@ def _ordinary(text: str, start: int, end: int, word: str) -> bool:
 
     if end - start != len(word):
         return False
+    if any(one in text[max(0, start - 2) : end + 2] for one in ordinary_words()):
+        return True
     return all(
         any(
             text[left:right] in phrases_dict

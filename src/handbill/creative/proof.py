@@ -88,7 +88,7 @@ def proofread(
         return (_too_long(text),)
     found = _gates(text, product, packs)
     for claim in find(text):
-        if not (claim.kind in _UNNAMED and _is_name(claim, product)):
+        if not ((claim.loose or claim.kind in _UNNAMED) and _is_name(claim, product)):
             rules = rules_for(claim.kind, packs)
             rulings = [_rule_on(claim, text, product, records, rule) for rule in rules]
             if rulings:
@@ -110,6 +110,8 @@ def _rule_on(
         outcome = "pass"
     elif borne.state == "contradicted":
         outcome = "block"
+    elif claim.loose and outcome == "block":
+        outcome = "evidence"
     return Ruling(
         kind=claim.kind,
         start=claim.start,

@@ -40,7 +40,14 @@ _WORDS = dict(
         (*range(1, 13), 15, 20, 30, 40, 50, 60, 90, 100, 1000, 0.5),
         strict=True,
     )
-) | {"a hundred": 100, "a thousand": 1000, "a million": 1e6, "a dozen": 12}
+) | {
+    "a hundred": 100,
+    "a thousand": 1000,
+    "a million": 1e6,
+    "a dozen": 12,
+    "half a": 0.5,
+    "half an": 0.5,
+}
 _HAN_DIGITS = dict(zip("零一二三四五六七八九", range(10), strict=True)) | {"〇": 0, "两": 2}
 _HAN_PLACES = {"十": 10, "百": 100, "千": 1000}
 _DIGITS = r"(?:\d+(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
@@ -143,14 +150,18 @@ _MONEY_AFTER = re.compile(
     r"\s*(美元|美金|欧元|英镑|日元|港[币元]|usd|eur|gbp|cny|rmb|dollars?|bucks|euros?|quid|元钱|元"
     r"|块钱|块(?=[钱。，,!！\s九八七六五四三二一]|$)|人民币|€|£)(?![a-z])"
 )
-_CENTS_AFTER = re.compile(r"\s*(?:cents?|pence|p|角|毛)(?![a-z])")
+_CENTS_AFTER = re.compile(r"\s*(?:cents?|pence|p|毛钱)(?![a-z])")
 _PERCENT = re.compile(r"\s*(?:%|％|percent|per cent|个百分点)")
 _OFF = re.compile(r"\s*(?:% |percent |% ?)?(?:off|discount|less)(?![a-z])")
 _SAVED = re.compile(
     r"(?:sav(?:e|es|ing)|discount of|reduced by|立省|直降|降价?|省)\s*(?:up to|an extra|over)?\s*$"
 )
-_ALWAYS = re.compile(r"(?:24|.*(?<!\d)24/7)/?7?(?!\d)")
+_ALWAYS = re.compile(r".*(?<!\d)24/7(?!\d)")
 _CLOCK = re.compile(r"(?:\s*(?:am|pm|a\.m|p\.m|o'clock)(?![a-z])|:\d\d|点(?!\d)|时(?!尚))")
+_MONTH = re.compile(
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? $|\d月$|星期$|周$"
+)
+_SIDES = re.compile(r"(?:\s*[x×*乘]\s*\d+(?:\.\d+)?)+")
 _DATE = re.compile(r"\s*(?:月\d{1,2}[日号]?|月(?:底|初|份)?|[日号])")
 _LASTS = re.compile(
     r"(?:\bin|within|up to|only|just|over|lasts?|takes|for over|仅需|只需|只要|长达|续航|保温|质保"
@@ -200,9 +211,9 @@ def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
         end, kind, value = (
             end + cents.end(),
             "price",
-            value / (100 if cents[0].strip() not in "角毛" else 10),
+            value / (100 if cents[0].strip() != "毛钱" else 10),
         )
-        unit = "CNY" if cents[0].strip() in "角毛" else ""
+        unit = "CNY" if cents[0].strip() == "毛钱" else ""
     elif share := _PERCENT.match(after):
         end, kind = end + share.end(), "percent"
     elif re.match(r"折(?![叠返好痕合线])", after):
@@ -213,12 +224,13 @@ def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
         _ALWAYS.match(text[max(0, start - 3) : end + 3])
         or _CLOCK.match(after)
         or _DATE.match(after)
+        or _MONTH.search(before)
         or re.search(r"\d[:/]$", before)
     ):
         return None
     elif re.search(r"spf ?$", before):
         start, kind = start - (len(before) - before.rindex("spf")), "sun"
-    elif unit_found := _unit(text, end):
+    elif unit_found := _unit(text, end) or (_side(text, end) if typed else None):
         size, kind, length = unit_found
         if not _claims(text, start, end + length, kind, value, match):
             return None
@@ -246,8 +258,10 @@ def _claims(text: str, start: int, end: int, kind: str, value: float, match: re.
         )
     if kind == "count":
         return value >= 3 and (match["han"] is not None or hyphen or value >= 50)
-    if kind in ("degrees", "length", "threads"):
+    if kind in ("length", "threads"):
         return value >= 3
+    if kind == "degrees":
+        return False
     return not _IDLE_HAN.match(match.group()) or kind in ("volume",)
 
 
@@ -305,6 +319,13 @@ def _unit(text: str, at: int) -> tuple[float, str, int] | None:
         return None
     kind, size = meaning[match.lastgroup]
     return size, kind, skip + len(match.group())
+
+
+def _side(text: str, at: int) -> tuple[float, str, int] | None:
+    """Size and kind of a side's unit that only the last side carries: 130 x 170 cm."""
+    sides = _SIDES.match(text, at)
+    found = _unit(text, sides.end()) if sides else None
+    return (found[0], "length", 0) if found and found[1] == "length" else None
 
 
 def _bound(before: str, after: str) -> Bound:

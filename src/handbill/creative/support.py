@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from handbill.creative.claims import VALUED, Claim, names
-from handbill.creative.disguise import plain
+from handbill.creative.claims import VALUED, Claim, names, short_name
+from handbill.creative.disguise import HAN, plain
 from handbill.creative.goods import FREE_TEXT, Field, Product
 from handbill.creative.packs import Rule
 from handbill.creative.quantity import Quantity, known
 
 State = Literal["supported", "contradicted", "unsupported"]
 
+_EMPTY = frozenset(
+    ["the", "and", "for", "with", "from", "your", "you", "our", "this", "that", "every", "only"]
+)
 _MIXED = re.compile(r"[,/+&;、，和与]|\d+ ?%")
 _FILLED = {"material": ("material",), "origin": ("origin", "country_of_origin", "made_in")}
 """Fields that say all there is to say of a kind: another value is a contradiction."""
@@ -54,7 +57,7 @@ def support(claim: Claim, product: Product, records: Sequence[Field], rule: Rule
     if claim.kind in ("off", "price-cut", "price-lowest"):
         return _reduction(claim, product, rule, fields)
     if claim.quantity is not None:
-        return _measured(claim.quantity, fields, exact=claim.kind == "price")
+        return _measured(claim, claim.quantity, fields)
     if claim.kind in VALUED:
         return _valued(claim, fields)
     return _worded(claim, fields)
@@ -85,13 +88,18 @@ def quantities_of(value: str) -> tuple[Quantity, ...]:
     return known([_plain(value)])
 
 
-def _measured(stated: Quantity, fields: Iterable[Field], *, exact: bool) -> Support:
+def _measured(claim: Claim, stated: Quantity, fields: Iterable[Field]) -> Support:
+    exact = claim.kind == "price"
     other: Support | None = None
     for field in fields:
         for one in quantities_of(field.value):
             if exact and one.kind == "number":  # a price column without a currency
                 one = Quantity(kind="price", value=one.value, start=0, end=0)
-            if stated.agrees(one) or _same_count(stated, one):
+            if stated.kind in ("number", "count"):
+                fits = _same_count(stated, one) and _same_things(claim, field)
+            else:
+                fits = stated.agrees(one)
+            if fits:
                 return Support(state="supported", source=field.source, says=field.value[:80])
             alike = one.kind == stated.kind and stated.kind not in ("number", "count", "percent")
             if alike and (exact or field.name not in FREE_TEXT) and other is None:
@@ -100,15 +108,39 @@ def _measured(stated: Quantity, fields: Iterable[Field], *, exact: bool) -> Supp
 
 
 def _same_count(stated: Quantity, one: Quantity) -> bool:
-    kinds = {stated.kind, one.kind}
-    return "number" in kinds and kinds <= {"number", "count"} and stated.value == one.value
+    alike = Quantity(kind="count", value=one.value, bound=one.bound, start=0, end=0)
+    counted = Quantity(kind="count", value=stated.value, bound=stated.bound, start=0, end=0)
+    return one.kind in ("number", "count") and counted.agrees(alike)
+
+
+def _same_things(claim: Claim, field: Field) -> bool:
+    """Whether a count in a field counts what the claim does: a word beside it says so."""
+    if re.fullmatch(r"[\d.,]+", field.value):
+        return True  # a column of counts says by its name what it counts
+    words = _content(f"{claim.words} {claim.near}")
+    return not words or bool(words & _content(f"{field.name} {_plain(field.value)}"))
+
+
+@lru_cache(maxsize=4096)
+def _content(text: str) -> frozenset[str]:
+    """Stems of the words that mean something, and each Chinese character."""
+    latin = (one for one in re.findall(r"[a-z]{3,}", text) if one not in _EMPTY)
+    return frozenset(one[:4] for one in latin) | frozenset(
+        re.findall(f"[{HAN}]", text)
+    ) - frozenset("的了是有一个在和每只就")
 
 
 def _valued(claim: Claim, fields: Sequence[Field]) -> Support:
     pattern = dict(names(claim.kind))[claim.value]
+    short = short_name(claim.kind, claim.value)
     for field in fields:
         text = _plain(field.value)
-        if pattern.search(text) or _all_of_it(claim, field, text):
+        own = field.name in _FILLED.get(claim.kind, ())
+        if (
+            pattern.search(text)
+            or (short and own and short.search(text))
+            or _all_of_it(claim, field, text)
+        ):
             return Support(state="supported", source=field.source, says=field.value[:80])
     for field in fields:
         if field.name in _FILLED.get(claim.kind, ()):
@@ -120,13 +152,16 @@ def _all_of_it(claim: Claim, field: Field, text: str) -> bool:
     """`material: cotton` bears "pure cotton"; `cotton, polyester` does not."""
     if claim.value != "pure cotton" or field.name != "material":
         return False
-    return dict(names("material"))["cotton"].search(text) is not None and not _MIXED.search(text)
+    if _MIXED.search(text):
+        return False
+    return re.search("棉", text) is not None or bool(dict(names("material"))["cotton"].search(text))
 
 
 def _worded(claim: Claim, fields: Iterable[Field]) -> Support:
     words = _bare(claim.words)
     for field in fields:
-        if words in _bare(field.value):
+        says = _bare(field.value)
+        if words in says or (claim.kind == "deadline" and says in words):
             return Support(state="supported", source=field.source, says=field.value[:80])
     return NONE
 
