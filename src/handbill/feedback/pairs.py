@@ -66,7 +66,7 @@ class Pairs:
     Attributes:
         person: Number of the person.
         campaign: Campaign's id.
-        probability: Handbill's, from a model that saw only campaigns that had ended.
+        probability: Handbill's, from a model that saw only what had happened.
         score_rf: Recency-frequency score.
         habit: Earlier campaigns in which the retailer mailed the person.
         outcome: 1 where a person redeemed within the window.

@@ -24,7 +24,7 @@ def read_history(
 ) -> pd.DataFrame:
     """All mailed pairs with outcomes, features, `score_rf` and `prior`."""
     if not campaigns:
-        columns = ("person", "campaign_id", "redeemed", "kind", "score_rf", "prior")
+        columns = ("person", "campaign_id", "redeemed", "redeemed_at", "kind", "score_rf", "prior")
         return pd.DataFrame({name: [] for name in columns})
     pairs = with_features(workspace, mailed_pairs(con), campaigns, con)
     habits = read_habits(con, {one.id: one.day for one in campaigns})

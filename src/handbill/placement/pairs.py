@@ -14,6 +14,9 @@ from handbill.trust.reading import view_log
 from handbill.workspace import Workspace
 
 KEYS = ("person", "campaign_id")
+NO_FEATURES = (*KEYS, "kind", "redeemed", "redeemed_at", "weight")
+"""Columns of a pair that no model may learn from: who it is, and what came of it."""
+
 CAMPAIGN_COLUMNS = ("campaign_days", "campaign_offers", "campaign_products")
 """What is known of a campaign itself: its length and how much it offers."""
 
@@ -112,15 +115,17 @@ def mailed_pairs(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         con: With the views `events` and `campaigns`.
 
     Returns:
-        `person`, `campaign_id`, `redeemed` (bool), sorted; a person mailed twice is one pair.
+        `person`, `campaign_id`, `redeemed` (bool), `redeemed_at` (microseconds since
+        1970, the first time; NaN when it was not), sorted; a person mailed twice is one pair.
     """
     pairs: pd.DataFrame = con.execute(
         """WITH used AS (
-            SELECT DISTINCT e.person, e.promotion_id FROM events e
+            SELECT e.person, e.promotion_id, min(e.occurred_at) AS redeemed_at FROM events e
             JOIN campaigns c ON c.id = e.promotion_id
             WHERE e.event = 'select_promotion'
-                AND e.occurred_at >= c.starts_at AND e.occurred_at < c.ends_at)
-        SELECT DISTINCT v.person, v.promotion_id AS campaign_id, u.person IS NOT NULL AS redeemed
+                AND e.occurred_at >= c.starts_at AND e.occurred_at < c.ends_at GROUP BY ALL)
+        SELECT DISTINCT v.person, v.promotion_id AS campaign_id, u.person IS NOT NULL AS redeemed,
+            epoch_us(u.redeemed_at)::DOUBLE AS redeemed_at
         FROM events v JOIN campaigns c ON c.id = v.promotion_id
         LEFT JOIN used u ON u.person = v.person AND u.promotion_id = v.promotion_id
         WHERE v.event = 'view_promotion' ORDER BY ALL"""
@@ -168,9 +173,7 @@ def with_features(
 def feature_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     """The numeric columns that a model may learn from, in a stable order."""
     return tuple(
-        name
-        for name in frame.columns
-        if name not in (*KEYS, "kind", "redeemed") and frame[name].notna().any()
+        name for name in frame.columns if name not in NO_FEATURES and frame[name].notna().any()
     )
 
 

@@ -30,6 +30,7 @@ from handbill.placement.planning.changes import Earlier
 from handbill.placement.planning.plan import check, horizon, make_plan
 from handbill.placement.record import Record
 from handbill.placement.response.calibration import Calibration
+from handbill.placement.response.known import known_at
 from handbill.placement.response.model import ResponseModel, save
 from handbill.placement.response.near import Near, fit_near, read_unreached
 from handbill.placement.response.walk_forward import (
@@ -38,6 +39,7 @@ from handbill.placement.response.walk_forward import (
     enough,
     leaned_on,
     scored,
+    stated,
     train,
     walk,
 )
@@ -125,7 +127,7 @@ def _respond(
     _write_walk(workspace, scored(forward, settings), pairs, settings, record)
     moment = datetime.combine(shop.as_of, datetime.min.time(), tzinfo=UTC)
     ended = ended_before(campaigns, moment)
-    past = pairs[pairs["campaign_id"].isin([one.id for one in ended])].drop(columns="score_rf")
+    past = known_at(pairs.drop(columns="score_rf"), campaigns, moment, stated(forward))
     near = leaned_on(past, ended, nearby)
     record.figures["trained_campaigns"] = past["campaign_id"].nunique()
     record.figures["trained_pairs"] = len(past)

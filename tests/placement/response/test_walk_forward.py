@@ -27,6 +27,9 @@ def history(campaigns: int, people: int = 150) -> pd.DataFrame:
     )
     frame["liking"] = rng.normal(0, 1, len(frame))
     frame["redeemed"] = rng.random(len(frame)) < 1 / (1 + np.exp(1.5 - 1.5 * frame["liking"]))
+    start = [campaign(int(one[1:])).starts_at.timestamp() for one in frame["campaign_id"]]
+    moment = (np.array(start) + rng.uniform(0, 9 * 86_400, len(frame))) * 1e6
+    frame["redeemed_at"] = np.where(frame["redeemed"], moment, np.nan)
     return frame.assign(kind="A", prior=0.05)
 
 

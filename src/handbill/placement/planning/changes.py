@@ -50,6 +50,8 @@ def changes(
 ) -> dict[str, Any] | None:
     """The difference from the newest other plan, None when there is none.
 
+    Settings that the other plan did not know of yet are left out.
+
     Args:
         plan_id: Of the new plan.
         promised: Its `redemptions`, `messages` and `spend_micros`.
@@ -72,8 +74,8 @@ def changes(
             for name, (before, after) in figures.items()
         ],
         "settings": [
-            {"name": name, "before": last.settings.get(name), "after": value}
+            {"name": name, "before": last.settings[name], "after": value}
             for name, value in now.items()
-            if last.settings.get(name) != value
+            if name in last.settings and last.settings[name] != value
         ],
     }

@@ -101,7 +101,11 @@ def calibrate(
 
 
 def most_likely(
-    design: Floats, outcome: Floats, mean: Floats, precision: Floats
+    design: Floats,
+    outcome: Floats,
+    mean: Floats,
+    precision: Floats,
+    weight: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Logistic regression with a normal prior, by Newton's method.
 
@@ -110,31 +114,36 @@ def most_likely(
         outcome: (N,) of 0 and 1.
         mean: (D,) of the prior.
         precision: (D,) one over the prior's variance; 0 for none.
+        weight: (N,) how much each row counts; 1 when None.
 
     Returns:
         (D,) most likely coefficients and their (D, D) covariance.
     """
     beta = mean.copy()
-    value = _objective(design @ beta, outcome, beta - mean, precision)
+    counts = np.ones(len(design)) if weight is None else weight
+    value = _objective(design @ beta, outcome, counts, beta - mean, precision)
     for _ in range(100):
         p = expit(design @ beta)
-        gradient = design.T @ (outcome - p) - precision * (beta - mean)
-        information = (design * (p * (1 - p))[:, None]).T @ design + np.diag(precision)
+        gradient = design.T @ (counts * (outcome - p)) - precision * (beta - mean)
+        information = (design * (counts * p * (1 - p))[:, None]).T @ design + np.diag(precision)
         step = np.linalg.solve(information, gradient)
         while True:  # halve a step that overshoots; the objective is concave, so one will do
-            better = _objective(design @ (beta + step), outcome, beta + step - mean, precision)
+            ahead = beta + step
+            better = _objective(design @ ahead, outcome, counts, ahead - mean, precision)
             if better >= value - 1e-12 * abs(value):
                 break
             step = step / 2
-        beta, value = beta + step, better
+        beta, value = ahead, better
         if np.abs(step).max() < 1e-8:
             break
     return beta, np.linalg.inv(information)
 
 
-def _objective(logit: Floats, outcome: Floats, off: Floats, precision: Floats) -> float:
+def _objective(
+    logit: Floats, outcome: Floats, counts: Floats, off: Floats, precision: Floats
+) -> float:
     """Log posterior up to a constant."""
-    likelihood = outcome @ logit - np.logaddexp(0, logit).sum()
+    likelihood = counts @ (outcome * logit - np.logaddexp(0, logit))
     return float(likelihood - 0.5 * np.sum(precision * off**2))
 
 

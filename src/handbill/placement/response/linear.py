@@ -52,15 +52,15 @@ def standardise(x: Floats, mean: npt.ArrayLike, scale: npt.ArrayLike) -> Floats:
     return np.asarray(np.clip((x - np.asarray(mean)) / np.asarray(scale), -CLIP, CLIP))
 
 
-def fit_linear(x: Floats, y: Floats) -> Linear:
-    """Logistic regression held by a ridge on (N, D) transformed rows."""
+def fit_linear(x: Floats, y: Floats, weight: Floats | None = None) -> Linear:
+    """Logistic regression held by a ridge on (N, D) transformed rows, of (N,) weights."""
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 1e-12, scale, 1.0)
     z = standardise(x, mean, scale)
     design = np.hstack([np.ones((len(z), 1)), z])
     precision = np.append(0.0, np.full(x.shape[1], RIDGE))
     start = np.append(np.log(y.mean() / (1 - y.mean())), np.zeros(x.shape[1]))
-    beta, _ = most_likely(design, y, start, precision)
+    beta, _ = most_likely(design, y, start, precision, weight)
     return Linear(
         mean=tuple(mean.tolist()),
         scale=tuple(scale.tolist()),

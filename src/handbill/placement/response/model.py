@@ -1,8 +1,8 @@
 """Who redeems when mailed: boosted trees and a ridge-held logistic model, averaged in log-odds.
 
 With the few hundred redeemers that a shop has, the two err in different places: trees find steps
-and interactions, the straight model does not chase noise. With fewer than `PLENTY` there are no
-trees, and the straight half leans on a nearby habit. All see only outcomes that had happened.
+and interactions, the straight model does not chase noise. With fewer than `PLENTY` the straight
+half leans on a nearby habit, alone. All see only outcomes that had happened.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from handbill.errors import WorkspaceError
 from handbill.placement.arrays import Floats
 from handbill.placement.pairs import feature_columns, matrix
 from handbill.placement.response.calibration import Calibration
+from handbill.placement.response.known import WEIGHT
 from handbill.placement.response.linear import RIDGE, Linear, fit_linear, one_hot, straighten
 from handbill.placement.response.near import PLENTY, Near, lean
 from handbill.workspace import read_json, write_json
@@ -57,7 +58,7 @@ class ResponseModel:
         kinds: Kinds of campaign seen in training, K of them; others count as none.
         fill: (F,) training medians, for the straight half.
         linear: The straight half.
-        boosters: The trees, one per seed; none with few redeemers.
+        boosters: The trees, one per seed; none where it leans on a nearby habit.
         near: The nearby habit that the straight half leans on; None when on none.
         calibration: From scores to probabilities.
         campaigns: Ids it learned from.
@@ -118,7 +119,8 @@ def fit(
     """Fit on pairs with features and outcomes.
 
     Args:
-        frame: From `with_features`, with `redeemed`; both outcomes occur, or there is `near`.
+        frame: From `with_features`, with `redeemed`, and `weight` where some outcomes are less
+            certain; both outcomes occur, or there is `near`.
         seed: Of the trees.
         calibration: From earlier forward scores; none when None.
         near: A nearby habit to lean on; without effect once `PLENTY` have redeemed.
@@ -127,12 +129,12 @@ def fit(
     Returns:
         The model.
     """
-    few = int(frame["redeemed"].sum()) < PLENTY
-    near = near if few else None
+    near = near if int(frame["redeemed"].sum()) < PLENTY else None
     columns = near.columns if near else feature_columns(frame)
     kinds = near.kinds if near else tuple(sorted(frame["kind"].unique()))
     x = matrix(frame, columns)
     y = frame["redeemed"].to_numpy(dtype=np.float64)
+    weight = frame[WEIGHT].to_numpy(dtype=np.float64) if WEIGHT in frame else None
     hot = one_hot(frame["kind"], kinds)
     fill = near.fill if near else np.nanmedian(x, axis=0) if columns else np.zeros(0)
     rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
@@ -141,9 +143,12 @@ def fit(
         columns=columns,
         kinds=kinds,
         fill=tuple(fill.tolist()),
-        linear=lean(near, frame, rate) if near else fit_linear(straighten(x, fill, hot), y),
+        linear=lean(near, frame, rate, weight)
+        if near
+        else fit_linear(straighten(x, fill, hot), y, weight),
         boosters=tuple(
-            fit_trees(np.hstack([x, hot]), y, seed + one) for one in range(0 if few else BOOSTERS)
+            fit_trees(np.hstack([x, hot]), y, seed + one, weight)
+            for one in range(0 if near else BOOSTERS)
         ),
         near=near.habit if near else None,
         calibration=calibration or Calibration(),
@@ -154,9 +159,9 @@ def fit(
     )
 
 
-def fit_trees(x: Floats, y: Floats, seed: int) -> lgb.Booster:
-    """Boosted trees on (N, D) rows; unknown values have their own branch."""
-    data = lgb.Dataset(x, y, free_raw_data=True)
+def fit_trees(x: Floats, y: Floats, seed: int, weight: Floats | None = None) -> lgb.Booster:
+    """Boosted trees on (N, D) rows of (N,) weights; unknown values have their own branch."""
+    data = lgb.Dataset(x, y, weight=weight, free_raw_data=True)
     return lgb.train({**TREES, "seed": seed}, data, ROUNDS)
 
 

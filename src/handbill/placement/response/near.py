@@ -153,13 +153,14 @@ def fit_near(unreached: pd.DataFrame) -> Near | None:
     return None
 
 
-def lean(near: Near, frame: pd.DataFrame, rate: float) -> Linear:
+def lean(near: Near, frame: pd.DataFrame, rate: float, weight: Floats | None = None) -> Linear:
     """The straight half for pairs with few outcomes.
 
     Args:
         near: What it leans on.
         frame: Pairs with features and `redeemed`, at least one.
         rate: Redemption rate of usual pairs that is assumed before outcomes say otherwise.
+        weight: (N,) how much each pair counts; 1 when None.
 
     Returns:
         A model over `near`'s columns.
@@ -172,7 +173,8 @@ def lean(near: Near, frame: pd.DataFrame, rate: float) -> Linear:
     design = np.hstack([np.ones((len(z), 1)), (carried - usual)[:, None], z])
     mean = np.concatenate([[np.log(rate / (1 - rate)), CARRY[0]], np.zeros(z.shape[1])])
     precision = np.concatenate([[LEVEL_SD**-2, CARRY[1] ** -2], np.full(z.shape[1], RIDGE)])
-    beta, _ = most_likely(design, frame["redeemed"].to_numpy(dtype=np.float64), mean, precision)
+    outcome = frame["redeemed"].to_numpy(dtype=np.float64)
+    beta, _ = most_likely(design, outcome, mean, precision, weight)
     return Linear(
         mean=habit.mean,
         scale=habit.scale,

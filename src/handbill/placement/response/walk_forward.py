@@ -1,4 +1,4 @@
-"""Scores every campaign with a model of the campaigns that had ended before it began."""
+"""Scores every campaign with a model of what had happened before it began."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,10 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from handbill.placement.arrays import Floats
 from handbill.placement.pairs import Campaign
 from handbill.placement.response.calibration import Calibration, calibrate
+from handbill.placement.response.known import known_at
 from handbill.placement.response.model import ResponseModel, fit
 from handbill.placement.response.near import PLENTY, Near
 from handbill.placement.settings import Settings
@@ -22,7 +24,7 @@ class Forward:
         campaign: Whose.
         pairs: `person`, `campaign_id`, `redeemed`, `score` (log-odds before calibration, NaN
             without a model) and `probability`.
-        trained_on: Campaigns that the model learned from, 0 without a model.
+        trained_on: Campaigns that the model learned from, running ones too, 0 without a model.
         trained_pairs: Their pairs.
     """
 
@@ -30,6 +32,11 @@ class Forward:
     pairs: pd.DataFrame
     trained_on: int
     trained_pairs: int
+
+
+def stated(forward: Iterable[Forward]) -> dict[str, Floats]:
+    """By campaign, the probabilities of its pairs as they were stated when it began."""
+    return {one.campaign.id: one.pairs["probability"].to_numpy(dtype=np.float64) for one in forward}
 
 
 def ended_before(campaigns: Iterable[Campaign], moment: datetime) -> tuple[Campaign, ...]:
@@ -85,7 +92,7 @@ def walk(
         if pairs.empty:
             continue
         ended = ended_before(campaigns, campaign.starts_at)
-        past = frame[frame["campaign_id"].isin([one.id for one in ended])]
+        past = known_at(frame, campaigns, campaign.starts_at, stated(done))
         kept = pairs[["person", "campaign_id", "redeemed"]]
         counts = is_scored(len(done), len(pairs), settings)
         near = leaned_on(past, ended, nearby) if counts else None
@@ -114,7 +121,7 @@ def train(
     settings: Settings,
     near: Near | None = None,
 ) -> ResponseModel:
-    """Fit on ended campaigns; calibrate on forward scores whose outcomes were in by a moment."""
+    """Fit on what is known; calibrate on forward scores whose outcomes were in by a moment."""
     known = [one.pairs for one in forward if one.campaign.ends_at <= moment]
     scored = pd.concat(known).dropna(subset="score") if known else None
     calibration = (
