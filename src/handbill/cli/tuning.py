@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +38,7 @@ def tune(
     shop: Shop = None,
 ) -> None:
     """Tune a model on pairs; the same command goes on with one that was interrupted."""
+    idle_threads_sleep()
     from handbill.console import terminal
     from handbill.creative.pairs import read_pairs
     from handbill.creative.registry import find, home
@@ -92,6 +94,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Write a text for every pair and compare it with the person's."""
+    idle_threads_sleep()
     from handbill.console import terminal
     from handbill.creative.evaluate import evaluate as judge
     from handbill.creative.evaluate import open_adapter
@@ -117,6 +120,11 @@ def evaluate(
     width = max(map(len, found.figures))
     for name, value in found.figures.items():
         print(f"{name:<{width}}  {value:>10,.3f}")
+
+
+def idle_threads_sleep() -> None:
+    """Unless the environment says otherwise; it has to be said before torch is loaded."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def recipe_from(given: dict[str, Any], more: list[str]) -> Any:
