@@ -215,23 +215,46 @@ def lift_in(shares: Matrix, bought: NDArray[np.bool_]) -> Lift:
     Returns:
         Gives `Tried.lift`; a segment's top category is the one it exceeds everyone most in.
     """
-    known = np.nan_to_num(shares)
-    usual, rate = known.mean(axis=0), bought.mean(axis=0)
+    return lambda labels: lift_on(top_categories(labels, shares), labels, bought)
 
-    def lift(labels: Labels) -> float | None:
-        gains, sizes = [], []
-        for segment in range(int(labels.max()) + 1):
-            inside = labels == segment
-            own = known[inside].mean(axis=0)
-            eligible = (own >= OWN) & (rate > 0)
-            if not inside.any() or not eligible.any():
-                continue
-            top = int(np.where(eligible, own / np.maximum(usual, 1e-9), 0.0).argmax())
+
+def top_categories(labels: Labels, shares: Matrix) -> list[int | None]:
+    """The category that each segment's people exceed everyone most in.
+
+    Args:
+        labels: (n,) segment of each person.
+        shares: (n, c) of spend per category; NaN where nothing was spent.
+
+    Returns:
+        (k,) of those with `OWN` of the segment's spend or more; None where there is none.
+    """
+    known = np.nan_to_num(shares)
+    usual = np.maximum(known.mean(axis=0), 1e-9)
+    tops: list[int | None] = []
+    for segment in range(int(labels.max()) + 1):
+        inside = labels == segment
+        own = known[inside].mean(axis=0) if inside.any() else np.zeros(len(usual))
+        told = own >= OWN
+        tops.append(int(np.where(told, own / usual, 0.0).argmax()) if told.any() else None)
+    return tops
+
+
+def lift_on(tops: Sequence[int | None], labels: Labels, bought: NDArray[np.bool_]) -> float | None:
+    """How much oftener segments' people bought their top category than everyone, mean over people.
+
+    Args:
+        tops: (k,) from `top_categories`.
+        labels: (n,) segment of each person.
+        bought: (n, c) whether a person bought of a category.
+    """
+    rate = bought.mean(axis=0)
+    gains, sizes = [], []
+    for segment, top in enumerate(tops):
+        inside = labels == segment
+        if top is not None and rate[top] > 0 and inside.any():
             gains.append(float(bought[inside, top].mean() / rate[top]))
             sizes.append(int(inside.sum()))
-        return float(np.average(gains, weights=sizes)) if gains else None
-
-    return lift
+    return float(np.average(gains, weights=sizes)) if gains else None
 
 
 def find_segments(
