@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from handbill.errors import ConfigError
 
+RECOMMENDERS = ("auto", "learned", "counted")
 TRACKERS = ("tensorboard", "wandb", "mlflow", "none")
 ENGINES = ("duckdb", "local", "spark://", "yarn", "k8s://")
 
@@ -28,6 +29,8 @@ class Settings:
             section `[audience.rules]`. A name is of small letters, digits and underscores.
         engine: Where the log is read and features are computed: `duckdb`, or a Spark master such as
             `local[2]` or `spark://host:7077`.
+        recommender: `learned` ranks by trees over all sources; `counted` joins a person's habit,
+            what follows what and what is popular; `auto` learns where that takes seconds.
         recommendations: Products recommended to each person; 0 recommends none. 0 to 200.
         diversity: How far a list avoids products alike; 0 not at all, 1 as much as it wants what
             the person would. 0 to 1.
@@ -49,6 +52,7 @@ class Settings:
     departments: int = 12
     rules: Mapping[str, str] = field(default_factory=dict)
     engine: str = "duckdb"
+    recommender: str = "auto"
     recommendations: int = 20
     diversity: float = 0.0
     novelty: float = 0.0
@@ -67,10 +71,8 @@ class Settings:
         _between("diversity", self.diversity, 0, 1)
         _between("novelty", self.novelty, 0, 1)
         _between("transformer_minutes", self.transformer_minutes, 0, 1_440)
-        if self.tracker not in TRACKERS:
-            raise ConfigError(
-                f"audience.tracker is {self.tracker!r}; it must be one of: {', '.join(TRACKERS)}"
-            )
+        _one_of("recommender", self.recommender, RECOMMENDERS)
+        _one_of("tracker", self.tracker, TRACKERS)
         _bounded("seed", self.seed, 0, 2**32 - 1)
         for name in self.rules:
             if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
@@ -83,6 +85,11 @@ class Settings:
             raise ConfigError(
                 f"audience.engine is {self.engine!r}; it must be or begin with one of: {known}"
             )
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"audience.{name} is {value!r}; it must be one of: {', '.join(known)}")
 
 
 def _between(name: str, value: float, low: float, high: float) -> None:

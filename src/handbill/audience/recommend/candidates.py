@@ -48,6 +48,7 @@ class Candidates:
         catalogue: The items.
         each: Candidates that each source may name for a person.
         repeats: Whether what a person had already may come again.
+        timed: Whether times are known.
         popularity: (I,) people of each item, all the time.
         recent: (I,) people of each item, lately.
         allowed: (I,) what may be recommended; None is everything. A condition, not a feature: what
@@ -58,6 +59,7 @@ class Candidates:
     catalogue: Catalogue
     each: int
     repeats: bool
+    timed: bool
     popularity: Floats
     recent: Floats
     allowed: npt.NDArray[np.bool_] | None = None
@@ -70,6 +72,7 @@ class Candidates:
         """With the popularity that histories show."""
         return cls(
             sources=tuple(sources), catalogue=catalogue, each=each, repeats=repeats,
+            timed=bool(histories.seconds.any()),
             popularity=histories.popularity, recent=recent_popularity(histories),
         )  # fmt: skip
 
@@ -89,7 +92,8 @@ class Candidates:
             best = np.full(len(histories), -np.inf, np.float32)
             np.maximum.at(best, rows, values)
             columns[f"{source.name}_short"] = values - best[rows]
-        columns |= habits(histories, rows, items)
+        if self.repeats:
+            columns |= habits(histories, rows, items, timed=self.timed)
         columns |= self._matches(histories, rows, items)
         columns |= self._items(histories, rows, items)
         columns |= {name: values[rows] for name, values in persons(histories).items()}
@@ -162,17 +166,18 @@ class Candidates:
         return columns
 
 
-def habits(histories: Histories, rows: Items, items: Items) -> dict[str, npt.NDArray[np.generic]]:
-    """How often, how lately and how regularly a person had a candidate; empty where none repeats.
+def habits(
+    histories: Histories, rows: Items, items: Items, *, timed: bool
+) -> dict[str, npt.NDArray[np.generic]]:
+    """How often, how lately and how regularly a person had a candidate.
 
     Args:
         histories: (P)
         rows: (M,)
         items: (M,)
+        timed: Whether times are known, so that days are counted beside occasions.
     """
     counts = histories.counts()
-    if not len(counts.data) or counts.data.max() < 2:
-        return {}
     owners, ages = histories.owners, histories.ages.astype(np.float32)
     shape = counts.shape
     newest = _extreme(histories, ages, shape)
@@ -191,7 +196,7 @@ def habits(histories: Histories, rows: Items, items: Items) -> dict[str, npt.NDA
         "first_age": first,
         "overdue": np.where(count > 1, (last + 1) / np.maximum(gap, 0.5), np.nan),
     }
-    if histories.seconds.any():
+    if timed:
         end = np.zeros(len(histories), np.int64)
         np.maximum.at(end, owners, histories.seconds)
         days = (end[owners] - histories.seconds) / DAY
@@ -212,10 +217,11 @@ def persons(histories: Histories) -> dict[str, Floats]:
     """(P,) what is known of each person alone."""
     lengths = np.maximum(histories.lengths, 1).astype(np.float32)
     distinct = np.diff(histories.counts().indptr).astype(np.float32)
-    columns = {"events": lengths, "occasions": (histories.last_occasions + 1).astype(np.float32)}
-    if (distinct < histories.lengths).any():
-        columns["repeated"] = 1 - distinct / lengths
-    return columns
+    return {
+        "events": lengths,
+        "occasions": (histories.last_occasions + 1).astype(np.float32),
+        "repeated": 1 - distinct / lengths,
+    }
 
 
 def _extreme(histories: Histories, values: Floats, shape: tuple[int, int]) -> Sparse:

@@ -72,7 +72,7 @@ def item_vectors(
 
     Args:
         texts: (I,) titles, or titles with category and brand; may be empty or repeat.
-        encoder: `auto`, `lexical`, `minilm`, `multilingual`, or the name or folder of a
+        encoder: `auto`, `lexical`, `minilm`, `multilingual`, `none`, or the name or folder of a
             sentence-transformers model.
         cache: Folder of vectors already computed by a pretrained encoder; None keeps none.
 
@@ -84,7 +84,7 @@ def item_vectors(
     """
     cleaned = [clean(text) for text in texts]
     distinct = sorted({text for text in cleaned if text})
-    if not distinct:
+    if not distinct or encoder == "none":
         return np.zeros((len(texts), 1), np.float32), "none"
     model = open_encoder(encoder, distinct)
     if cache is None or isinstance(model, LexicalEncoder):

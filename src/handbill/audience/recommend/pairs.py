@@ -11,10 +11,6 @@ Scores: TypeAlias = "Floats | Sparse"
 """(P, I) dense, or CSR where an absent entry is no recommendation."""
 
 
-FULL = 0.02
-"""Share of entries from which on a sparse matrix is sorted faster as a dense one."""
-
-
 def best_items(
     scores: Scores, most: int, *, without: Histories | None = None
 ) -> tuple[Items, Items, Floats]:
@@ -27,16 +23,15 @@ def best_items(
     """
     seen = without.counts() if without is not None else None
     if sp.issparse(scores):
-        sparse: Sparse = scores
-        if sparse.nnz < FULL * np.prod(sparse.shape):
-            return top_entries(sparse if seen is None else _without(sparse, seen), most)
-    dense = _dense(scores)
+        return top_entries(scores if seen is None else _without(scores, seen), most)
+    dense = np.asarray(scores)
     if seen is not None:
+        dense = dense.copy()
         dense[seen.nonzero()] = -np.inf
     most = min(most, dense.shape[1])
-    items = np.sort(np.argpartition(-dense, most - 1, axis=1)[:, :most], axis=1)
+    items = np.argpartition(dense, -most, axis=1)[:, -most:]
     values = np.take_along_axis(dense, items, 1)
-    order = np.argsort(-values, axis=1, kind="stable")
+    order = np.lexsort((items, -values), axis=1)
     items, values = np.take_along_axis(items, order, 1), np.take_along_axis(values, order, 1)
     rows = np.repeat(np.arange(len(dense)), most)
     there = np.isfinite(values.ravel())
@@ -47,30 +42,30 @@ def best_items(
     )
 
 
-def _dense(scores: Scores) -> Floats:
-    """A copy in full, minus infinity where a sparse matrix has no entry."""
-    if not sp.issparse(scores):
-        return np.array(scores, np.float32)
-    found: Floats = np.asarray(sp.csr_matrix(scores).toarray(), np.float32)
-    found[found == 0] = -np.inf
-    return found
-
-
 def top_entries(scores: Sparse, most: int) -> tuple[Items, Items, Floats]:
     """`best_items` of a CSR matrix's stored entries."""
-    scores = scores.tocsr()
+    scores = strongest(scores, most)
     sizes = np.diff(scores.indptr)
     rows = np.repeat(np.arange(scores.shape[0], dtype=np.int32), sizes)
     order = np.lexsort((scores.indices, -scores.data, rows))
-    place = np.arange(len(rows)) - np.repeat(scores.indptr[:-1], sizes)
-    order = order[place < most]
     return rows[order], scores.indices[order].astype(np.int32), scores.data[order]
 
 
 def strongest(scores: Sparse, most: int) -> Sparse:
-    """A CSR matrix with the largest entries of each row only; equal ones by column."""
-    rows, columns, values = top_entries(scores, most)
-    return sp.csr_matrix((values.astype(np.float32), (rows, columns)), shape=scores.shape)
+    """A CSR matrix with the largest entries of each row only; of equal ones the first columns."""
+    scores = sp.csr_matrix(scores, dtype=np.float32)
+    scores.sort_indices()  # in place, so that the next who asks finds it done
+    kept = np.ones(scores.nnz, np.bool_)
+    for row in np.flatnonzero(np.diff(scores.indptr) > most):
+        some = slice(scores.indptr[row], scores.indptr[row + 1])
+        values = scores.data[some]
+        least = np.partition(values, -most)[-most]
+        equal = np.flatnonzero(values == least)
+        surplus = int((values >= least).sum()) - most
+        kept[some] = values >= least
+        kept[some.start + equal[len(equal) - surplus :]] = False
+    indptr = np.concatenate([[0], np.cumsum(kept)])[scores.indptr]
+    return sp.csr_matrix((scores.data[kept], scores.indices[kept], indptr), shape=scores.shape)
 
 
 def look_up(scores: Scores, rows: Items, items: Items) -> Floats:

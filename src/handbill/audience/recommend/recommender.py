@@ -28,6 +28,8 @@ DEPTH = 5
 BATCH = 512
 FUSION = 60.0
 """Constant of reciprocal rank fusion (Cormack, Clarke & Büttcher 2009)."""
+LEAD = 10.0
+"""Weight of the source that leads where nothing was learned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Options:
         training_people: Most people that the ranker learns from.
         diversity: See `diversity.rearrange`.
         novelty: See `diversity.rearrange`.
+        learn: Whether the ranker may be learned; without, counting sources are joined by place.
         seed: Of folds, trees and samples.
     """
 
@@ -46,6 +49,7 @@ class Options:
     training_people: int = 25_000
     diversity: float = 0.0
     novelty: float = 0.0
+    learn: bool = True
     seed: int = 0
 
 
@@ -107,9 +111,8 @@ class Recommender:
         if self.ranker is not None:
             return self.ranker.scores(pairs)
         names = [source.name for source in self.candidates.sources]
-        if self.method in names:
-            names = [self.method, "popular"]
-        return fused(pairs, names)
+        first = "habit" if self.candidates.repeats else "follows"
+        return fused(pairs, self.method if self.method in names else first, names)
 
     def _origins(self, pairs: Pairs, chosen: Ints) -> Ints:
         """Which source ranked each chosen item highest; popularity only where no other did."""
@@ -128,13 +131,20 @@ class Recommender:
         return np.where(chosen >= 0, found, -1)
 
 
-def fused(pairs: Pairs, names: Sequence[str]) -> Floats:
-    """(M,) sum over sources of 1 / (60 + place); a source that does not know an item adds none."""
+def fused(pairs: Pairs, first: str, names: Sequence[str]) -> Floats:
+    """(M,) places in several sources' orders joined; one source leads, the others decide behind.
+
+    Args:
+        pairs: Candidates.
+        first: The source that leads: its places count ten times.
+        names: All sources; one that does not know an item adds nothing.
+    """
     total = np.zeros(len(pairs.rows), np.float32)
     for name in names:
         value = pairs.features[:, pairs.names.index(name)]
         place = ranks(pairs.rows, value)
-        total += np.where(value > 0, 1 / (FUSION + place), 0.0).astype(np.float32)
+        weight = LEAD if name == first else 1.0
+        total += np.where(value > 0, weight / (FUSION + place), 0.0).astype(np.float32)
     return total
 
 
@@ -158,18 +168,18 @@ def fit(
     histories = histories.newest(MOST_EVENTS)
     repeats = repeating(histories) >= REPEATS_FROM
     learners = int((histories.last_occasions >= 1).sum())
-    if learners < LEAST_PEOPLE:
-        sources = [one.fit(histories) for one in _counting(catalogue, repeats)]
+    if learners < LEAST_PEOPLE or not options.learn:
+        sources = [one.fit(histories) for one in _counting(repeats)]
         return Recommender(
             candidates=_sellable(sources, catalogue, histories, options, repeats),
-            ranker=None,
-            method="counting",
-            held_out={},
-            options=options,
-        )
+            ranker=None, method="counting", held_out={}, options=options,
+        )  # fmt: skip
     tell("what follows what", 0.0)
-    follows = best_of(CHOICES, histories, repeats=repeats)
-    unfitted: list[Fits] = [follows, *_counting(catalogue, repeats)[1:], *more]
+    # Where people buy the same again, habit decides, and the choice is not worth its time.
+    follows = CHOICES[0] if repeats else best_of(CHOICES, histories, repeats=False)
+    unfitted: list[Fits] = [
+        follows, *_counting(repeats)[1:], TOGETHER, Alike(), AlikeText(catalogue=catalogue), *more
+    ]  # fmt: skip
     tell("sources", 0.2)
     before = histories.without_last()
     early = [one.fit(before) for one in unfitted]
@@ -244,6 +254,5 @@ def batches(histories: Histories) -> Iterator[tuple[int, Histories]]:
         yield start, histories.take(np.arange(start, min(start + BATCH, len(histories))))
 
 
-def _counting(catalogue: Catalogue, repeats: bool) -> list[Fits]:
-    habit: list[Fits] = [Habit()] if repeats else []
-    return [CHOICES[0], TOGETHER, Alike(), AlikeText(catalogue=catalogue), Popular(), *habit]
+def _counting(repeats: bool) -> list[Fits]:
+    return [CHOICES[0], Popular(), *([Habit()] if repeats else [])]

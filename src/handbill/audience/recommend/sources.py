@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy.sparse as sp
 
 from handbill.audience.recommend.catalogue import Catalogue
 from handbill.audience.recommend.encoder import unit
 from handbill.audience.recommend.histories import Floats, Histories, Sparse
 
+MOST_POPULAR = 1_000
+"""Items that popularity alone can recommend."""
 RECENT_SHARE = 0.1
 """The newest part of the log in which popularity is counted, where times are known."""
 
@@ -48,7 +51,7 @@ class Habit:
         memory: Weight of an event one occasion older, 0 to 1.
     """
 
-    memory: float = 0.9
+    memory: float = 0.97
 
     @property
     def name(self) -> str:
@@ -79,10 +82,14 @@ class Popular:
         """Count people."""
         return Popular(people=recent_popularity(histories))
 
-    def scores(self, histories: Histories) -> Floats:
-        """(P, I) equal rows."""
+    def scores(self, histories: Histories) -> Sparse:
+        """(P, I) equal rows, with the most popular items only."""
         assert self.people is not None  # noqa: S101  fitted before it is asked
-        return np.broadcast_to(self.people, (len(histories), len(self.people)))
+        best = np.lexsort((np.arange(len(self.people)), -self.people))[:MOST_POPULAR]
+        best = np.sort(best[self.people[best] > 0])
+        indptr = np.arange(len(histories) + 1) * len(best)
+        values, columns = (np.tile(one, len(histories)) for one in (self.people[best], best))
+        return sp.csr_matrix((values, columns, indptr), shape=(len(histories), histories.size))
 
 
 def recent_popularity(histories: Histories) -> Floats:

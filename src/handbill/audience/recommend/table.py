@@ -27,6 +27,10 @@ from handbill.trust.reading import read_log
 from handbill.types import ShopProfile, Text
 from handbill.workspace import Workspace, write_json, write_parquet
 
+AUTO_SECONDS = 20
+SECONDS_PER_PAIR = 5e-7
+"""Of learning, for each person times product: measured on two shops, one core."""
+
 COLUMNS = pa.schema(
     [
         ("person", pa.string()),
@@ -76,18 +80,20 @@ def write_recommendations(
     if not len(histories) or settings.recommendations == 0:
         write_parquet(path, COLUMNS.empty_table())
         return Written(outputs=(path,), figures={}, notes=())
+    learn = _learns(settings, histories)
     cache = workspace.root / ".handbill" / "vectors"
-    catalogue = catalogue_of(items, encoder=settings.encoder, cache=cache)
+    read = learn or settings.diversity > 0
+    catalogue = catalogue_of(items, encoder=settings.encoder if read else "none", cache=cache)
     options = Options(
         diversity=settings.diversity, novelty=settings.novelty, seed=settings.seed,
-        each=max(60, settings.recommendations),
+        each=max(60, settings.recommendations), learn=learn,
     )  # fmt: skip
     more = _transformer(workspace, catalogue, histories, settings)
     model = fit(histories, catalogue, options, more=more, tell=tell)
     tell("lists", 0.95)
     write_parquet(path, _rows(model, histories, catalogue, settings.recommendations))
     folder = _save(model, workspace, histories, catalogue, settings)
-    return Written(outputs=(path, folder), figures=_figures(model), notes=_notes(model, histories))
+    return Written(outputs=(path, folder), figures=_figures(model), notes=_notes(learn, histories))
 
 
 def _transformer(
@@ -170,15 +176,31 @@ def _figures(model: Recommender) -> dict[str, float | int | str]:
     return figures
 
 
-def _notes(model: Recommender, histories: Histories) -> tuple[Text, ...]:
-    if model.method != "counting":
-        return ()
+def _learns(settings: Settings, histories: Histories) -> bool:
+    """Whether to learn a ranking, as the settings and the work it takes say."""
+    if settings.recommender == "auto" and settings.transformer_minutes == 0:
+        return len(histories) * histories.size * SECONDS_PER_PAIR <= AUTO_SECONDS
+    return settings.recommender != "counted"
+
+
+def _notes(learn: bool, histories: Histories) -> tuple[Text, ...]:
     learners = int((histories.last_occasions >= 1).sum())
-    return (
-        Text(
-            en=f"{learners} people came twice or more; a ranking needs {LEAST_PEOPLE} to learn "
-            "from, so recommendations count what goes together and what is popular.",
-            zh=f"只有 {learners} 位顾客来过两次或以上，学习排序至少需要 {LEAST_PEOPLE} 位，"
-            "因此推荐按“常一起购买”和“热门程度”计数得出。",
-        ),
-    )
+    if learners < LEAST_PEOPLE:
+        return (
+            Text(
+                en=f"{learners} people came twice or more; a ranking needs {LEAST_PEOPLE} to learn "
+                "from, so recommendations count habits, what follows what and what is popular.",
+                zh=f"只有 {learners} 位顾客来过两次或以上，学习排序至少需要 {LEAST_PEOPLE} 位，"
+                "因此推荐按购买习惯、先后顺序和热门程度统计得出。",
+            ),
+        )
+    if not learn:
+        return (
+            Text(
+                en="Recommendations are counted, which takes seconds; audience.recommender = "
+                '"learned" ranks them better and takes minutes.',
+                zh="推荐按统计得出，只需数秒；设置 audience.recommender = "
+                '"learned" 后排序更准，但需要几分钟。',
+            ),
+        )
+    return ()
