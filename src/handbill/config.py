@@ -121,13 +121,13 @@ def template(source: str) -> str:
     """The text of a new workspace's `handbill.toml`.
 
     Args:
-        source: `complete-journey`, or a folder of the shop's own CSV exports.
+        source: `complete-journey`, a folder of the shop's own CSV exports, or `imports` for none.
 
     Raises:
         SourceError: The source is not there.
     """
     own = source != events.COMPLETE_JOURNEY
-    if own:
+    if own and source != events.IMPORTS:
         source = str(Path(source).expanduser().resolve())
     events.fingerprint(events.Settings(source=source))  # a missing source fails now, by name
     name = "own-exports.toml" if own else "complete-journey.toml"

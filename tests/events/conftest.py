@@ -12,7 +12,7 @@ import pytest
 
 from handbill.events import Settings, run
 from handbill.events.imported import Imported as ImportedFile
-from handbill.events.imports import import_file
+from handbill.events.imports import import_files
 from handbill.events.mapping import FileMap
 from handbill.types import ShopProfile, StageResult
 from handbill.workspace import Workspace, read_json
@@ -109,8 +109,8 @@ def bringing(workspace: Workspace, tmp_path: Path) -> Bringing:
             lines = [one if isinstance(one, str) else json.dumps(one) for one in content]
             content = "\n".join(lines).encode()
         path.write_bytes(content)
-        (done,) = import_file(
-            workspace, profile, path, mapping=mapping, format_name=format_name,
+        (done,) = import_files(
+            workspace, profile, [path], mapping=mapping, format_name=format_name,
             progress=lambda message, fraction=None: None,
         )  # fmt: skip
         return done.imported

@@ -12,7 +12,7 @@ import pytest
 from handbill.errors import ConfigError, SourceError
 from handbill.events import collected
 from handbill.events.imported import imported_files
-from handbill.events.imports import import_file
+from handbill.events.imports import import_files
 from handbill.events.mapping import FileMap, read_map
 from handbill.workspace import Workspace, read_json
 
@@ -89,8 +89,8 @@ def test_importing_a_file_twice_adds_nothing(
 ) -> None:
     bringing(LINES, GERMAN)
     before = collected(workspace)
-    (again,) = import_file(
-        workspace, SHOP, tmp_path / "file.csv", mapping=GERMAN, progress=lambda *_: None
+    (again,) = import_files(
+        workspace, SHOP, [tmp_path / "file.csv"], mapping=GERMAN, progress=lambda *_: None
     )
     assert again.already
     assert (collected(workspace), len(imported_files(workspace))) == (before, 1)

@@ -1,16 +1,16 @@
 """What customers did, from the shop's own records into a clean, pseudonymous log and a catalogue.
 
-In:     the Complete Journey's package, or a folder of CSV files (docs/import.md)
+In:     the Complete Journey's package or a folder of CSV files, and imported files (docs/import.md)
 Out:    catalog/, log/events, log/exposures, log/people.parquet, log/quarantine (docs/tables.md)
 Source: GA4 recommended events (names), Google Merchant product data (fields)
 """
 
-from handbill.events.settings import COMPLETE_JOURNEY, Settings
+from handbill.events.settings import COMPLETE_JOURNEY, IMPORTS, Settings
 from handbill.ports import Progress
 from handbill.types import ShopProfile, StageResult
 from handbill.workspace import Workspace
 
-__all__ = ["COMPLETE_JOURNEY", "Settings", "collected", "fingerprint", "run"]
+__all__ = ["COMPLETE_JOURNEY", "IMPORTS", "Settings", "collected", "fingerprint", "run"]
 
 
 def run(

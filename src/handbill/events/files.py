@@ -27,6 +27,8 @@ FREE_RATIO = 64 << 20
 """A small file may be packed as tightly as it likes; beyond so many bytes the ratio counts."""
 MAX_DOCUMENT = 1 << 30
 """Bytes of one JSON document that is not lines; it is read whole."""
+ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
+"""How an archive begins; the second holds nothing."""
 CHUNK = 1 << 20
 BATCH = 10_000
 
@@ -87,7 +89,7 @@ def _unpack(path: Path, folder: Path) -> list[tuple[str, Path]]:
         with gzip.open(path) as packed:
             _copy(packed, target, path, path.stat().st_size)
         return [(path.name, target)]
-    return _members(path, folder) if magic == b"PK\x03\x04" else [(path.name, path)]
+    return _members(path, folder) if magic in ZIPS else [(path.name, path)]
 
 
 def _members(path: Path, folder: Path) -> list[tuple[str, Path]]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from handbill.engine import connect
 from handbill.errors import SourceError
 from handbill.events.files import records, unpacked
+from handbill.events.formats import find_format
 from handbill.events.headers import (
     HEADERS,
     OPTIONAL,
@@ -77,6 +78,7 @@ class Guess:
     """What a file seems to be.
 
     Attributes:
+        known: Name of the format that it is in; then it needs no mapping.
         relation: Best fitting.
         columns: Those that were found.
         missing: Those that are needed and were not.
@@ -87,6 +89,7 @@ class Guess:
         left_out: Headers that say who someone is.
     """
 
+    known: str
     relation: str
     columns: Sequence[Column]
     missing: Sequence[str]
@@ -134,6 +137,7 @@ def guess(sample: Iterable[Mapping[str, Any]], zone: str) -> Guess:
     Raises:
         SourceError: There are none.
     """
+    sample = list(sample)
     rows = [_flat(one) for one in sample]
     names = dict.fromkeys(name for row in rows for name in row)
     table = {name: [row[name] for row in rows if name in row] for name in names}
@@ -141,13 +145,18 @@ def guess(sample: Iterable[Mapping[str, Any]], zone: str) -> Guess:
         raise SourceError("the file has no records to guess from")
     backend = connect(memory_gb=0.5, threads=1)
     try:
-        return _guess(backend.con, rows, table, zone)
+        known = find_format(sample)
+        return _guess(backend.con, rows, table, zone, known.name if known else "")
     finally:
         backend.disconnect()
 
 
 def _guess(
-    connection: duckdb.DuckDBPyConnection, rows: list[dict[str, str]], table: Table, zone: str
+    connection: duckdb.DuckDBPyConnection,
+    rows: list[dict[str, str]],
+    table: Table,
+    zone: str,
+    known: str,
 ) -> Guess:
     forms = _forms(connection, table, zone)
     ranked = []
@@ -155,10 +164,9 @@ def _guess(
         found = find_headers(names, list(table))
         because = dict.fromkeys(found, BY_NAME)
         _by_shape(relation, found, because, table, forms)
-        lacking = missing_columns(relation, found)
-        named = sum(why == BY_NAME for why in because.values())
-        ranked.append((len(lacking), -named, place, relation, found, because))
-    *_, relation, found, because = min(ranked, key=lambda one: one[:3])
+        score = len(found) - 2 * len(missing_columns(relation, found))
+        ranked.append((-score, place, relation, found, because))
+    *_, relation, found, because = min(ranked, key=lambda one: one[:2])
     times = [theirs for ours, theirs in found.items() if ours in TIMES]
     form = _common(forms, times)
     if form and form[0].startswith("%d/") and form[0].replace("%d/%m", "%m/%d") in form:
@@ -177,6 +185,7 @@ def _guess(
     used = set(found.values())
     people = relation != "products"
     return Guess(
+        known=known,
         relation=relation,
         columns=_shown(connection, rows, relation, columns, because, writing),
         missing=missing_columns(relation, found),

