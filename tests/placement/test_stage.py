@@ -61,6 +61,7 @@ def test_every_output_is_there(done: tuple[Workspace, StageResult]) -> None:
         "tables/positions.json",
         "tables/send_times.parquet",
         "tables/curves.json",
+        "tables/response.json",
         "tables/plan.parquet",
         "tables/plan.json",
         f"models/response/{result.figures['response_model']}",

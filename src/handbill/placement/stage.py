@@ -30,9 +30,11 @@ from handbill.placement.planning.changes import Earlier
 from handbill.placement.planning.plan import check, horizon, make_plan
 from handbill.placement.record import Record
 from handbill.placement.response.calibration import Calibration
+from handbill.placement.response.heads import read_heads
 from handbill.placement.response.known import known_at
 from handbill.placement.response.model import ResponseModel, save
 from handbill.placement.response.near import Near, fit_near, read_unreached
+from handbill.placement.response.quality import by_segment
 from handbill.placement.response.walk_forward import (
     Forward,
     ended_before,
@@ -88,8 +90,8 @@ def run(
     if not view_events(workspace, con):
         raise SourceError(f"no events in {workspace.events}; run: handbill run {workspace.root}")
     campaigns = read_campaigns(workspace, con)
-    model = _respond(workspace, shop, settings, campaigns, con, record, progress)
     people = read_people(workspace, shop, con)
+    model = _respond(workspace, shop, settings, campaigns, people, con, record, progress)
     strategy = measure(workspace, shop, settings, people, bool(campaigns), con, record, progress)
     progress("planning", 0.8)
     coming = horizon(campaigns, shop.as_of, settings.horizon_days)
@@ -105,6 +107,7 @@ def _respond(
     shop: ShopProfile,
     settings: Settings,
     campaigns: Sequence[Campaign],
+    people: pd.DataFrame,
     con: duckdb.DuckDBPyConnection,
     record: Record,
     progress: Progress,
@@ -141,12 +144,23 @@ def _respond(
     if model.near is not None:
         record.notes.append(words.leans(model.near, model.redeemers))
     known = pd.concat([one.pairs for one in forward if one.campaign.ends_at <= moment])
-    metrics = {
-        "forward_pairs": float(len(known)),
-        "forward_expected": float(known["probability"].sum()),
-        "forward_actual": float(known["redeemed"].sum()),
-    }
+    segments = dict(zip(*people[["person", "segment_id"]].to_numpy(dtype=str).T, strict=True))
+    whole, quality = by_segment(known, segments, settings.seed)
+    metrics = whole.record()
     record.outputs.append(save(model, workspace.models / "response", metrics))
+    heads = read_heads(workspace, con, segments, shop.as_of)
+    record.outputs.append(
+        write_json(
+            workspace.tables / "response.json",
+            {
+                "model": model.version,
+                "near": model.near,
+                "quality": metrics,
+                "segments": {name: one.record() for name, one in quality.items()},
+                "heads": [one.record() for one in heads],
+            },
+        )
+    )
     record.figures["response_model"] = model.version
     return model
 

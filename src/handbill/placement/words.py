@@ -164,3 +164,21 @@ def few_sales(needed: int) -> Text:
         en=f"Not enough data: fewer than {needed} units were sold at each price cut.",
         zh=f"数据不足：每一档降价的销量都不到 {needed} 件。",
     )
+
+
+def few_forward(redeemers: int, needed: int) -> Text:
+    """Why the model's quality is not told."""
+    return Text(
+        en=f"Not enough data: {redeemers} redeemers; at least {needed} of them and of others are "
+        "needed.",
+        zh=f"数据不足：核销 {redeemers} 人次；核销与未核销至少各需 {needed} 人次。",
+    )
+
+
+def few_outcomes(hits: int, needed: int) -> Text:
+    """Why an outcome after messages is not told."""
+    return Text(
+        en=f"Not enough data: the log has {hits} such outcomes after messages, {needed} are "
+        "needed.",
+        zh=f"数据不足：日志中消息之后的此类结果有 {hits} 次，至少需要 {needed} 次。",
+    )

@@ -165,7 +165,7 @@ def fit_trees(x: Floats, y: Floats, seed: int, weight: Floats | None = None) -> 
     return lgb.train({**TREES, "seed": seed}, data, ROUNDS)
 
 
-def save(model: ResponseModel, folder: Path, metrics: Mapping[str, float]) -> Path:
+def save(model: ResponseModel, folder: Path, metrics: Mapping[str, Any]) -> Path:
     """Write the model to `folder/<version>`, whole or not at all.
 
     Args:
@@ -222,7 +222,7 @@ def load(folder: Path) -> ResponseModel:
         raise WorkspaceError(f"{folder} is not a whole model; run placement again") from error
 
 
-def _card(model: ResponseModel, metrics: Mapping[str, float]) -> dict[str, Any]:
+def _card(model: ResponseModel, metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "kind": "response",
         "version": model.version,
