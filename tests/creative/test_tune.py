@@ -307,3 +307,13 @@ def test_a_pruned_model_reads_and_scores_its_corpus_as_the_whole_one(
 def test_a_setting_out_of_bounds_is_named(setting: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"tuning: {setting} is"):
         Recipe(**{setting: value})  # type: ignore[arg-type]
+
+
+def test_without_patience_the_last_weights_stay(base: ModelFolder, tmp_path: Path) -> None:
+    few = PAIRS[:12]
+    worse = {"epochs": 30, "learning_rate": 0.03, "held_out": 0.3}
+    last = tuned(base, tmp_path / "last", recipe(**worse), few)
+    best = tuned(base, tmp_path / "best", recipe(**worse, patience=99), few)
+    looks = json.loads((last.path / "card.json").read_text())["looks"]
+    assert last.loss_after == pytest.approx(looks[-1][1], abs=1e-3)
+    assert best.loss_after < last.loss_after

@@ -265,6 +265,7 @@ def recipe_of(settings: Settings) -> Recipe:
         dropout=0.0,
         batch=8,
         held_out=0.125,
+        patience=0,
         looks=1,
         threads=settings.threads,
         seed=settings.seed,

@@ -67,7 +67,7 @@ def fit(
     progress: Progress,
     every: float = CHECKPOINT_SECONDS,
 ) -> Course:
-    """Train, and leave the weights of the best look in the model.
+    """Train, and leave the weights of the best look in the model; without patience the last ones.
 
     Order, dropout and augmentation follow from seed, epoch and step alone, so a run that was
     killed and goes on ends with the very weights of one that was not.
@@ -123,10 +123,11 @@ def fit(
                 break
     if held_out and course.stopped == "the minutes were up":
         best = _look(tunable, held_out, course, best, recipe, track)
-    with torch.no_grad():
-        for name, weight in tunable.weights.items():
-            if name in best:
-                weight.copy_(best[name])
+    if recipe.patience:
+        with torch.no_grad():
+            for name, weight in tunable.weights.items():
+                if name in best:
+                    weight.copy_(best[name])
     return course
 
 

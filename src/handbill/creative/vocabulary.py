@@ -15,6 +15,7 @@ from typing import Any
 
 from handbill.creative.models import ModelFolder, frame, load_weights, quiet
 from handbill.errors import ModelError
+from handbill.types import SLOT
 from handbill.workspace import read_json, write_json
 
 COMMON = 32_768
@@ -58,7 +59,7 @@ def choose(base: ModelFolder, texts: Iterable[str]) -> tuple[int, ...]:
     used = {one for ids in tokenizer(corpus)["input_ids"] for one in ids}
     special = set(tokenizer.all_special_ids)
     kept = {piece for piece, number in vocabulary.items() if number in used or number in special}
-    signs = "".join(corpus)
+    signs = SLOT.sub("", "".join(corpus))  # slots are written in Latin whatever the language
     latin = sum(sign.isascii() and sign.isalpha() for sign in signs) >= SHARE * len(signs)
     chinese = sum("\u4e00" <= sign <= "\u9fff" for sign in signs) >= SHARE * len(signs)
     for piece, number in vocabulary.items():
