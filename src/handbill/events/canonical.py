@@ -9,11 +9,12 @@ empty. Beside its columns every relation has
 - `raw`: JSON of the source's fields without the customer's, for the quarantine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import duckdb
+import pyarrow as pa
 
 from handbill.types import ShopProfile, Text
 
@@ -124,16 +125,43 @@ class Unparsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """A relation that is read a batch at a time because it may be large.
+
+    Attributes:
+        relation: Which.
+        batches: Dictionary-encoded columns of text, and `row`.
+        clean: Column of text -> what it becomes, as SQL of its trimmed `text`.
+        parse: Column of text -> what stands beside it as `<column>_`, as SQL of its `text`.
+        columns: The relation's columns but the identifiers, as expressions of those.
+        problem: A reason the adapter itself finds, as SQL.
+        raw: JSON of the source's fields without the customer's, as SQL.
+        unparsed: Gets rows that never became one, while the batches are read.
+    """
+
+    relation: str
+    batches: Iterable[pa.RecordBatch]
+    clean: Mapping[str, str]
+    parse: Mapping[str, str]
+    columns: Mapping[str, str]
+    problem: str
+    raw: str
+    unparsed: list[Unparsed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """What an adapter has put into the connection.
 
     Attributes:
-        present: Relations that the source has, whether or not they have rows.
+        present: Relations that are in the connection, whether or not they have rows.
+        streams: Relations that may be too large for it.
         unparsed: Rows of a relation that never became one.
         notes: What a user should know about how it was read.
     """
 
     present: tuple[str, ...]
+    streams: tuple[Stream, ...] = ()
     unparsed: Mapping[str, Sequence[Unparsed]] = field(default_factory=dict)
     notes: tuple[Text, ...] = ()
 

@@ -18,7 +18,7 @@ def create_catalogue(
     Nothing in them rests on a sale on or past `as_of`.
 
     Args:
-        connection: With the kept relations.
+        connection: With the kept relations, and `sales`: the purchases and refunds of the log.
         settings: The price window.
         as_of: The plan's day.
     """
@@ -39,11 +39,14 @@ def _prices(settings: Settings, as_of: date) -> str:
     """
     return f"""
         WITH sales AS (
-            SELECT product_id, ordered_at::DATE AS day, measured IS NULL AS by_unit,
-                (paid + coalesce(discount, 0) + coalesce(coupon_discount, 0)) / quantity AS price,
-                ordered_at::DATE >= DATE '{as_of}' - {settings.price_days} AS recent
-            FROM kept_orders
-            WHERE ordered_at < TIMESTAMPTZ '{as_of} 00:00:00+00' AND quantity > 0
+            SELECT item_id AS product_id, occurred_at::DATE AS day,
+                NOT coalesce(contains(context, '"measured"'), false) AS by_unit,
+                (value_micros + coalesce(discount_micros, 0) + coalesce(coupon_micros, 0))
+                    / quantity AS price,
+                occurred_at::DATE >= DATE '{as_of}' - {settings.price_days} AS recent
+            FROM sales
+            WHERE occurred_at < TIMESTAMPTZ '{as_of} 00:00:00+00' AND quantity > 0
+                AND item_id IS NOT NULL
         ), judged AS (
             SELECT product_id, day, price, recent,
                 by_unit AND price > 0 AS priced,
@@ -67,8 +70,10 @@ PRODUCTS = """
             context
         FROM kept_products
         UNION ALL
-        SELECT product_id, min(product_title), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-        FROM kept_orders WHERE product_id NOT IN (SELECT id FROM kept_products)
+        SELECT product_id, min(title), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM (SELECT product_id, product_title AS title FROM kept_orders
+            UNION ALL FROM streamed_products)
+        WHERE product_id NOT IN (SELECT id FROM kept_products)
         GROUP BY product_id
     )
     SELECT id, coalesce(nullif(trim(title), ''), type, category, 'Product ' || id) AS title,

@@ -5,7 +5,7 @@ of it stops the import.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -143,17 +143,23 @@ NATURAL_KEYS: Mapping[str, tuple[str, ...]] = {
 ONCE = "QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
 """Keeps the first of equal rows."""
 
+FIRST = ("products", "campaigns", "orders")
+"""Relations that others are held against."""
+REST = tuple(name for name in COLUMNS if name not in FIRST)
+
 LATEST = ("products", "campaigns")
 """Relations of which a later file is believed; of the others the earlier one."""
 
 # An order that several systems tell of counts once: its sale and its refunds each come from the
 # lowest rank that has them. Where a record is the whole order, its newest state is believed, and of
-# equal states the first: a page that is loaded again reports its purchase again.
+# equal states the first: a page that is loaded again reports its purchase again. `heads` are the
+# orders that the source itself told of in relations that were streamed; its rank is the lowest.
 BELIEVED: Mapping[str, str] = {
     "orders": """
         SELECT * EXCLUDE best FROM (
             SELECT *, min(rank) OVER (PARTITION BY order_id, quantity > 0) AS best FROM {accepted})
-        WHERE rank = best
+        WHERE rank = best AND (order_id, if(quantity > 0, 'purchase', 'refund')) NOT IN (
+            SELECT (order_id, event) FROM heads WHERE relation = 'orders')
         QUALIFY version IS NULL OR quantity < 0 OR rank() OVER (
             PARTITION BY order_id, quantity > 0, rank ORDER BY version DESC, ordered_at) = 1
     """,
@@ -162,7 +168,8 @@ BELIEVED: Mapping[str, str] = {
             SELECT *, min(rank) OVER (PARTITION BY order_id, event) AS best FROM {accepted})
         WHERE event NOT IN ('purchase', 'refund') OR order_id IS NULL OR (rank = best
             AND (order_id, event) NOT IN (
-                SELECT (order_id, if(quantity > 0, 'purchase', 'refund')) FROM kept_orders))
+                SELECT (order_id, if(quantity > 0, 'purchase', 'refund')) FROM kept_orders
+                UNION ALL SELECT (order_id, event) FROM heads))
     """,
 }
 
@@ -244,29 +251,31 @@ def register_identities(
 
 
 def judge(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, as_of: date, loaded: Loaded
+    connection: duckdb.DuckDBPyConnection,
+    limits: Mapping[str, str],
+    loaded: Loaded,
+    relations: Sequence[str],
 ) -> dict[tuple[int, str], Receipt]:
-    """Make `kept_<relation>` and `refused_<relation>` from every `all_<relation>`.
+    """Make `kept_<relation>` and `refused_<relation>` from `all_<relation>`.
 
     Args:
-        connection: With the combined relations.
-        settings: What is impossible.
-        as_of: The plan's day.
+        connection: With the combined relations, and `heads` and `streamed_products`.
+        limits: From `limits_of`.
         loaded: Which relations the source has, and rows that never became one.
+        relations: What others are held against comes first, as in `FIRST`.
 
     Returns:
         A receipt per imported file and relation that it holds; file 0 is the source.
     """
-    limits = _limits(settings, as_of)
     receipts: dict[tuple[int, str], Receipt] = {}
-    # What others are held against comes first.
-    for name in dict.fromkeys(("products", "campaigns", "orders", *COLUMNS)):
+    for name in relations:
         found = _judge_one(connection, name, limits, loaded)
         receipts |= {(seq, name): receipt for seq, receipt in found.items()}
         if name == "orders":
             connection.execute(
                 "CREATE TABLE known_products AS "
-                "SELECT id FROM kept_products UNION SELECT product_id FROM kept_orders"
+                "SELECT id FROM kept_products UNION SELECT product_id FROM kept_orders "
+                "UNION SELECT product_id FROM streamed_products"
             )
     return receipts
 
@@ -275,7 +284,10 @@ def _judge_one(
     connection: duckdb.DuckDBPyConnection, name: str, limits: Mapping[str, str], loaded: Loaded
 ) -> dict[int, Receipt]:
     key = ", ".join(NATURAL_KEYS[name])
-    connection.execute(f"CREATE VIEW judged_{name} AS {_judgement(name, limits)}")
+    connection.execute(
+        f"CREATE VIEW judged_{name} AS "
+        f"SELECT * EXCLUDE problem, {reason_of(name, limits)} AS reason FROM all_{name}"
+    )
     # One pass counts; two different rows with one 64-bit hash only cost the slower path below.
     parsed, refused, distinct, last = connection.execute(
         f"SELECT count(*), count(reason), count(DISTINCT hash({key})) FILTER (reason IS NULL), "
@@ -285,7 +297,7 @@ def _judge_one(
     # when there is something to find.
     where = "WHERE reason IS NOT NULL" if refused else "LIMIT 0"
     connection.execute(
-        f"CREATE TABLE refused_{name} AS SELECT seq, row, reason, {_raw(name)} AS raw "
+        f"CREATE TABLE refused_{name} AS SELECT seq, row, reason, {quarantined(name)} AS raw "
         f"FROM judged_{name} {where}"
     )
     lost = loaded.unparsed.get(name, ())
@@ -332,21 +344,27 @@ def _receipt(received: int, kept: int, reasons: Mapping[str, int]) -> Receipt:
     )
 
 
-def _judgement(name: str, limits: Mapping[str, str]) -> str:
+def reason_of(name: str, limits: Mapping[str, str]) -> str:
+    """Why a row of a relation is refused, as SQL; null when it is not.
+
+    Args:
+        name: Of the relation.
+        limits: From `limits_of`.
+    """
     cases = " ".join(f"WHEN {condition} THEN '{reason}'" for reason, condition in RULES[name])
     for limit, value in limits.items():
         cases = cases.replace(limit, value)
-    return (
-        f"SELECT * EXCLUDE problem, coalesce(problem, CASE {cases} END) AS reason FROM all_{name}"
-    )
+    return f"coalesce(problem, CASE {cases} END)"
 
 
-def _raw(name: str) -> str:
+def quarantined(name: str) -> str:
+    """What the quarantine keeps of a row, as SQL: its fields, and whose it is by pseudonym."""
     person = "json_object('person', person)" if name in WITH_CUSTOMER else "'{}'::JSON"
     return f"json_merge_patch({person}, coalesce(raw, '{{}}')::JSON)::VARCHAR"
 
 
-def _limits(settings: Settings, as_of: date) -> dict[str, str]:
+def limits_of(settings: Settings, as_of: date) -> dict[str, str]:
+    """What the rules hold rows against: name in `RULES` -> SQL."""
     latest = datetime.combine(as_of, time(), UTC) + timedelta(days=settings.days_ahead + 1)
     return {
         "$earliest": f"TIMESTAMPTZ '{settings.first_year:04d}-01-01 00:00:00+00'",

@@ -15,7 +15,7 @@ def combine(connection: duckdb.DuckDBPyConnection, workspace: Workspace, source:
     """Make `all_<relation>` for every relation.
 
     Args:
-        connection: With the source's `raw_<relation>` and `identities`.
+        connection: With the source's `raw_<relation>`, `identities` and `heads`.
         workspace: Whose imported files.
         source: The source's importer and version.
     """
@@ -81,6 +81,7 @@ def _with_buyers(connection: duckdb.DuckDBPyConnection, own: str, imported: str)
         f"""CREATE TABLE buyers AS
         SELECT order_id, arg_min(person, (rank, seq, row)) AS buyer
         FROM (SELECT order_id, person, rank, seq, row FROM ({own}) UNION ALL
+            SELECT order_id, person, 0, 0, 0 FROM heads WHERE relation = 'orders' UNION ALL
             SELECT order_id, person, rank, seq, row FROM ({imported}))
         WHERE person IS NOT NULL
             AND order_id IN (SELECT order_id FROM ({imported}) WHERE person IS NULL)

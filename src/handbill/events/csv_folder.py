@@ -7,11 +7,17 @@ from pathlib import Path
 import duckdb
 
 from handbill.errors import SourceError
-from handbill.events.canonical import COLUMNS, Loaded, Unparsed
+from handbill.events.canonical import COLUMNS, Loaded, Stream, Unparsed
 from handbill.events.csv_files import CsvFile
+from handbill.events.fill import filled
 from handbill.events.headers import HEADERS, free_columns, match_headers
-from handbill.events.texts import Writing, typed
+from handbill.events.texts import Writing, streamed, typed
 from handbill.types import ShopProfile, Text
+
+AT_LENGTH = ("events", "orders")
+"""Files that may be larger than memory."""
+FIRST_LINE_ONLY = ("customer_id", "ordered_at")
+"""Some exports write an order's customer and time on its first line only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class CsvFolder:
         """
         writing = Writing(zone=shop.timezone, time_format=self.time_format)
         writing.check(connection, "events.")
+        streams: list[Stream] = []
         unparsed: dict[str, list[Unparsed]] = {}
         notes: list[Text] = []
         for name, path in self.files().items():
@@ -77,16 +84,26 @@ class CsvFolder:
             extras = {}
             if "context" in COLUMNS[name]:
                 extras = free_columns(file.headers, columns.values(), people=name != "products")
-            table, broken = file.read(columns | extras)
-            connection.register(f"csv_{name}", table)
-            query = typed(
-                name, f"csv_{name}", list(columns), writing, extras=extras, fill=name == "orders"
-            )
-            connection.execute(f"CREATE VIEW raw_{name} AS {query}")
-            unparsed[name] = list(broken)
             if file.encoding == "gb18030":
                 notes.append(gb18030_note(path.name))
-        return Loaded(present=tuple(self.files()), unparsed=unparsed, notes=tuple(notes))
+            if name in AT_LENGTH:
+                lost: list[Unparsed] = []
+                batches = file.batches(columns | extras, lost)
+                if name == "orders":
+                    batches = filled(batches, "order_id", FIRST_LINE_ONLY)
+                streams.append(
+                    streamed(name, batches, list(columns), writing, extras=extras, unparsed=lost)
+                )
+                continue
+            table, broken = file.read(columns | extras)
+            unparsed[name] = list(broken)
+            connection.register(f"csv_{name}", table)
+            query = typed(name, f"csv_{name}", list(columns), writing, extras=extras)
+            connection.execute(f"CREATE VIEW raw_{name} AS {query}")
+        present = tuple(name for name in self.files() if name not in AT_LENGTH)
+        return Loaded(
+            present=present, streams=tuple(streams), unparsed=unparsed, notes=tuple(notes)
+        )
 
 
 def gb18030_note(file: str) -> Text:

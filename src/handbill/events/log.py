@@ -1,82 +1,187 @@
-"""The event log: dated Parquet that a reader sees whole or not at all."""
+"""The event log: what a kept row says there, and dated Parquet that is seen whole or not at all."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from handbill.events.canonical import COLUMNS
-from handbill.events.cleaning import EVENT
 from handbill.events.compact import carry_collected, log_lock
+from handbill.events.keys import Keys, key_rows
+from handbill.events.spool import ROWS, Spool
 from handbill.workspace import Workspace
 
 ROW_GROUP = 122_880
+BATCH = 250_000
+
+NOTHING = "NULL::VARCHAR"
+ENTRIES: Mapping[str, Mapping[str, str]] = {
+    "orders": {
+        "event": "if(quantity > 0, 'purchase', 'refund')",
+        "occurred_at": "ordered_at",
+        "transaction_id": "order_id",
+        "item_id": "product_id",
+        "quantity": "quantity::INTEGER",
+        "value_micros": "paid",
+        "discount_micros": "coalesce(discount, 0)",
+        "coupon_micros": "coalesce(coupon_discount, 0)",
+        "affiliation": "store",
+        "promotion_id": NOTHING,
+        "coupon": "coupon",
+        "context": "CASE WHEN measured IS NULL THEN context ELSE json_merge_patch("
+        "coalesce(context, '{}')::JSON, json_object('measured', measured))::VARCHAR END",
+        "line_id": "line_id",
+    },
+    "events": {
+        "event": "event",
+        "occurred_at": "occurred_at",
+        "transaction_id": "order_id",
+        "item_id": "product_id",
+        "quantity": "quantity::INTEGER",
+        "value_micros": "paid",
+        "discount_micros": "discount",
+        "coupon_micros": "coupon_discount",
+        "affiliation": "store",
+        "promotion_id": "campaign_id",
+        "coupon": "coupon",
+        "context": "context",
+        "event_id": "event_id",
+    },
+    "mailings": {
+        "event": "'view_promotion'",
+        "occurred_at": "coalesce(mailed_at, starts_at)",
+        "promotion_id": "campaign_id",
+        "context": 'if(mailed_at IS NULL, \'{"dated_by":"campaign_start"}\', NULL)',
+    },
+    "redemptions": {
+        "event": "'select_promotion'",
+        "occurred_at": "redeemed_at",
+        "promotion_id": "campaign_id",
+        "coupon": "coupon",
+    },
+}
+"""Relation -> column of the log -> expression of the relation's; `person`, `source` and `is_human`
+are the same for all. `line_id` and `event_id` are only for the key."""
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "orders": (
+        "person", "transaction_id", "item_id", "occurred_at", "quantity", "value_micros",
+        "discount_micros", "coupon_micros", "coupon", "affiliation", "line_id",
+    ),
+    "events": (
+        "person", "event", "occurred_at", "transaction_id", "item_id", "quantity", "value_micros",
+        "coupon", "affiliation", "promotion_id",
+    ),
+    "mailings": ("person", "promotion_id"),
+    "redemptions": ("person", "promotion_id", "coupon", "occurred_at"),
+}  # fmt: skip
+"""Relation -> columns that make a row itself. An event's own id stands for all of them."""
 
 
-def create_events(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the view `events`, with the columns of docs/tables.md.
+def keys_of(relation: str, origin: str, columns: Mapping[str, pa.Array]) -> Keys:
+    """The keys of rows: importing an export twice, or a longer one later, gives the same.
 
-    An id is a hash of the importer and what makes the row itself, so that importing an export
-    twice, or a longer one later, gives the same events the same ids.
+    Args:
+        relation: One of `ENTRIES`.
+        origin: Importer and its version.
+        columns: Those of `KEYS`, text best dictionary-encoded; `event_id` where it was sent.
+    """
+    kind = f"{origin}/{relation}"
+    natural = [columns[name] for name in KEYS[relation]]
+    own = columns.get("event_id")
+    if own is None or own.null_count == len(own):
+        return key_rows(kind, natural)
+    given = pc.is_valid(own)
+    if own.null_count == 0:
+        return key_rows(f"{kind}/id", [own])
+    high, low = np.empty(len(own), np.uint64), np.empty(len(own), np.uint32)
+    for some, rest, parts in (
+        (given, f"{kind}/id", [own]),
+        (pc.invert(given), kind, natural),
+    ):
+        found = key_rows(rest, [part.filter(some) for part in parts])
+        rows = some.to_numpy(zero_copy_only=False)
+        high[rows], low[rows] = found.high, found.low
+    return Keys(high, low)
+
+
+def spool_kept(
+    connection: duckdb.DuckDBPyConnection, spool: Spool, first: int
+) -> dict[int, tuple[int, str]]:
+    """Set the rows of every `kept_<relation>` aside for the log.
 
     Args:
         connection: With the kept relations.
+        spool: Takes them.
+        first: Number of the first part; each imported file and relation is one.
+
+    Returns:
+        Part -> imported file (0 is the source) and relation.
     """
-    connection.execute(f"CREATE VIEW events AS {EVENTS}")
+    parts: dict[int, tuple[int, str]] = {}
+    for relation, entry in ENTRIES.items():
+        table = f"kept_{relation}"
+        if relation == "mailings":
+            table += " JOIN (SELECT id, starts_at FROM kept_campaigns) ON id = campaign_id"
+        listed = ", ".join(f"{expression} AS {name}" for name, expression in entry.items())
+        files = connection.execute(
+            f"SELECT DISTINCT seq, origin FROM kept_{relation} ORDER BY ALL"
+        ).fetchall()
+        for seq, origin in files:
+            part = first + len(parts)
+            parts[part] = (seq, relation)
+            rows = connection.cursor().sql(
+                f"SELECT person, {listed} FROM {table} WHERE seq = {seq} ORDER BY row"
+            )
+            for number, batch in enumerate(rows.to_arrow_reader(BATCH)):
+                columns = {name: batch.column(name) for name in batch.schema.names}
+                keys = keys_of(relation, origin, columns)
+                spool.add(part, number, entries(columns, origin), keys)
+    return parts
 
 
-EVENTS = f"""
-    SELECT substr(md5(concat_ws('\x1f', origin, 'order', person, order_id, product_id,
-            epoch_us(ordered_at), quantity, paid, coalesce(discount, 0),
-            coalesce(coupon_discount, 0), coalesce(coupon, ''), coalesce(store, ''),
-            coalesce(line_id, ''))), 1, 24) AS event_id,
-        if(quantity > 0, 'purchase', 'refund') AS event, person, ordered_at AS occurred_at,
-        order_id AS transaction_id, product_id AS item_id, quantity::INTEGER AS quantity,
-        paid AS value_micros, coalesce(discount, 0) AS discount_micros,
-        coalesce(coupon_discount, 0) AS coupon_micros, store AS affiliation,
-        NULL::VARCHAR AS promotion_id, coupon, true AS is_human, origin AS source,
-        CASE WHEN measured IS NULL THEN context ELSE json_merge_patch(
-            coalesce(context, '{{}}')::JSON, json_object('measured', measured))::VARCHAR
-        END AS context
-    FROM kept_orders
-    UNION ALL
-    SELECT substr(md5(concat_ws('\x1f', origin, 'event', coalesce(event_id, {EVENT}))), 1, 24),
-        event, person, occurred_at, order_id, product_id, quantity::INTEGER, paid, discount,
-        coupon_discount, store, campaign_id, coupon, true, origin, context
-    FROM kept_events
-    UNION ALL
-    SELECT substr(md5(concat_ws('\x1f', origin, 'mailing', person, campaign_id)), 1, 24),
-        'view_promotion', person, coalesce(mailed_at, starts_at),
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, campaign_id, NULL, true, origin,
-        if(mailed_at IS NULL, '{{"dated_by":"campaign_start"}}', NULL)
-    FROM kept_mailings JOIN (SELECT id, starts_at FROM kept_campaigns) ON id = campaign_id
-    UNION ALL
-    SELECT substr(md5(concat_ws('\x1f', origin, 'redemption', person, campaign_id, coupon,
-            epoch_us(redeemed_at))), 1, 24),
-        'select_promotion', person, redeemed_at,
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, campaign_id, coupon, true, origin, NULL
-    FROM kept_redemptions
-"""
+def entries(columns: Mapping[str, pa.Array], origin: str) -> pa.Table:
+    """Rows of the log: what they have, and nothing where they have nothing.
+
+    Args:
+        columns: Of the log, `event`, `person` and `occurred_at` among them.
+        origin: Importer and its version.
+    """
+    count = len(columns["person"])
+    there = {**columns, "is_human": pa.repeat(True, count), "source": pa.repeat(origin, count)}
+    nothing = {field.name: pa.nulls(count, field.type) for field in ROWS if field.name not in there}
+    return pa.table({**there, **nothing}).select(ROWS.names)
 
 
-def write_dated(connection: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
-    """Write `events` as `date=YYYY-MM-DD/*.parquet` (UTC days), in order of time within a day.
+def view_sales(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Make the view `sales`: the purchases and refunds of a written log.
 
-    What the collector wrote beside the import stays; it holds still while the folders change.
+    Args:
+        connection: Gets it.
+        folder: From `Spool.write`; it must stay where it is while the view is read.
+    """
+    pattern = quoted(folder / "*" / "*.parquet")
+    connection.execute(
+        f"CREATE VIEW sales AS SELECT * FROM read_parquet('{pattern}') "
+        "WHERE event IN ('purchase', 'refund')"
+    )
+
+
+def publish(workspace: Workspace, written: Path) -> None:
+    """Put a written log in the place of the old one; what the collector wrote beside it stays.
+
+    Args:
+        workspace: Whose log.
+        written: Folder with `date=YYYY-MM-DD/import_0.parquet`, on the same disk; gone afterwards.
     """
     with log_lock(workspace), replacing_folder(workspace.events) as part:
-        # One writing thread gives one file per day and keeps the order.
-        connection.execute("SET threads = 1")
-        connection.execute(
-            f"COPY (SELECT *, occurred_at::DATE AS date FROM events "
-            f"ORDER BY occurred_at, event_id) TO '{quoted(part)}' "
-            "(FORMAT parquet, COMPRESSION zstd, PARTITION_BY (date), WRITE_PARTITION_COLUMNS false,"
-            " FILENAME_PATTERN 'import_{i}')"
-        )
-        connection.execute("RESET threads")
+        written.rename(part)
         carry_collected(workspace.events, part)
 
 

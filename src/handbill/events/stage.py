@@ -1,6 +1,8 @@
 """The import, step by step: load, pseudonymise, judge, catalogue, log, receipt."""
 
 import errno
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,13 +16,14 @@ import duckdb
 from handbill.engine import connect
 from handbill.errors import SourceError, WorkspaceError
 from handbill.events import log
+from handbill.events.accept import accept
 from handbill.events.canonical import COLUMNS, create_missing
 from handbill.events.catalogue import create_catalogue
-from handbill.events.cleaning import REASONS, Receipt, judge, register_identities
-from handbill.events.combined import combine
+from handbill.events.cleaning import REASONS, Receipt, limits_of, register_identities
 from handbill.events.imported import imported_files
 from handbill.events.settings import Settings
 from handbill.events.sources import find_source
+from handbill.events.spool import Spool
 from handbill.events.sweep import Swept, sweep
 from handbill.events.texts import literal
 from handbill.ports import Progress
@@ -64,15 +67,21 @@ def run(
             create_missing(connection, loaded.present)
             progress("Turning customers into pseudonyms", 0.05)
             register_identities(connection, open_key(workspace.keys))
-            combine(connection, workspace, source.name)
             progress("Judging every row", 0.1)
-            receipts = judge(connection, settings, shop.as_of, loaded)
-            _refuse_hopeless(receipts)
-            progress("Building the catalogue", 0.5)
+            spool = Spool(workspace.root / ".handbill" / "spool")
+            limits = limits_of(settings, shop.as_of)
+            accepted = accept(connection, workspace, source.name, loaded, limits, spool)
+            _refuse_hopeless(accepted.receipts)
+            progress("Writing the event log", 0.5)
+            written = workspace.root / ".handbill" / "log"
+            shutil.rmtree(written, ignore_errors=True)  # of a run that was killed
+            receipts = accepted.less(spool.write(written, os.cpu_count() or 1))
+            log.view_sales(connection, written)
+            progress("Building the catalogue", 0.7)
             create_catalogue(connection, settings, shop.as_of)
-            log.create_events(connection)
-            _write(connection, workspace, receipts, progress)
             figures = _figures(connection, receipts)
+            _write(connection, workspace, receipts, progress)
+            log.publish(workspace, written)
     finally:
         backend.disconnect()
     progress("Looking for robots and for who signed in where", 0.9)
@@ -119,7 +128,10 @@ def _refuse_hopeless(receipts: Receipts) -> None:
     if orders.kept:
         return
     if not orders.received:
-        raise SourceError("the source has no orders; export at least one and run again")
+        raise SourceError(
+            "the source has no orders; export at least one, or bring one in with: "
+            "handbill events import; then run again"
+        )
     reason = next(iter(orders.reasons))
     raise SourceError(
         f"none of {orders.received} orders can be used; most often {reason}: {REASONS[reason]}; "
@@ -136,8 +148,6 @@ def _write(
     for name, query in CATALOG.items():
         with replacing(workspace.catalog / f"{name}.parquet") as part:
             log.copy(connection, query, part)
-    progress("Writing the event log", 0.6)
-    log.write_dated(connection, workspace)
     progress("Writing placements", 0.8)
     log.write_exposures(connection, workspace.exposures)
     with replacing(people_path(workspace)) as part:
@@ -197,8 +207,7 @@ def _figures(
     connection: duckdb.DuckDBPyConnection, receipts: Receipts
 ) -> dict[str, float | int | str]:
     people, first, last = connection.execute(
-        "SELECT count(DISTINCT person), min(ordered_at)::DATE, max(ordered_at)::DATE "
-        "FROM kept_orders"
+        "SELECT count(DISTINCT person), min(occurred_at)::DATE, max(occurred_at)::DATE FROM sales"
     ).fetchall()[0]
     products, campaigns, offers = (
         connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]

@@ -6,7 +6,7 @@ hour is missing: a time in it is moved on by as much. Both are marked in the row
 is lost over them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -14,9 +14,10 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import duckdb
+import pyarrow as pa
 
 from handbill.errors import ConfigError
-from handbill.events.canonical import COLUMNS
+from handbill.events.canonical import COLUMNS, Stream, Unparsed
 from handbill.types import MICROS
 
 Decimals = Literal[".", ","]
@@ -209,6 +210,43 @@ def typed(
         f"WITH cleaned AS (SELECT row, {', '.join(cleaned)} FROM {table}), "
         f"parsed AS (SELECT {', '.join(['*', *parsed])} FROM cleaned) "
         f"SELECT row, {problem(columns)} AS problem, {raw(columns)} AS raw, {listed} FROM parsed"
+    )
+
+
+def streamed(
+    relation: str,
+    batches: Iterable[pa.RecordBatch],
+    columns: Sequence[str],
+    writing: Writing,
+    *,
+    extras: Mapping[str, str],
+    unparsed: list[Unparsed],
+) -> Stream:
+    """As `typed`, for a relation that is read a batch at a time.
+
+    Args:
+        relation: Which.
+        batches: Dictionary-encoded `columns` and `extras`, and `row`.
+        columns: As `typed` takes them.
+        writing: How times and numbers are written.
+        extras: As `typed` takes them.
+        unparsed: Gets rows that never became one, while the batches are read.
+    """
+    clean = dict.fromkeys((*columns, *extras), "text")
+    if relation == "events":
+        clean["event"] = writing.event("text")
+    parse = {name: writing.number("text") for name in columns if name in NUMBERS}
+    parse |= {name: writing.time("text") for name in columns if name in TIMES}
+    canonical = canonical_columns(relation, columns, writing, extras)
+    return Stream(
+        relation=relation,
+        batches=batches,
+        clean=clean,
+        parse=parse,
+        columns={name: one for name, one in canonical.items() if name not in PEOPLE},
+        problem=problem(columns),
+        raw=raw(columns),
+        unparsed=unparsed,
     )
 
 
