@@ -110,6 +110,11 @@ def pick(value: Any, *path: str) -> Any:
     return value
 
 
+def an_object(value: Any) -> dict[str, Any]:
+    """The object that a value is; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a list; nothing for anything else."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from handbill.events.money import from_micros, micros, number, spread
-from handbill.events.rows import Reading, Row, as_text, first_text, objects, rest
+from handbill.events.rows import Reading, Row, an_object, as_text, first_text, objects, rest
 from handbill.events.texts import SALES
 
 EVENT_FIELDS = frozenset(
@@ -32,7 +32,7 @@ def event_rows(event: Mapping[str, Any], reading: Reading) -> list[Row]:
     """
     name, items = as_text(event.get("event")), objects(event.get("items"))
     context = rest(event, EVENT_FIELDS)
-    context |= event["context"] if isinstance(event.get("context"), dict) else {}
+    context |= an_object(event.get("context"))
     problem = "" if name else "missing_event"
     if name in SALES and reading.foreign(event.get("currency")):
         problem = "currency"

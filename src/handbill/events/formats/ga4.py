@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from handbill.events.formats.behaviour import event_rows
-from handbill.events.rows import Reading, Row, as_text, first_text, objects, pick, rest
+from handbill.events.rows import Reading, Row, an_object, as_text, first_text, objects, pick, rest
 
 VALUES = ("string_value", "int_value", "double_value", "float_value")
 USED = frozenset(
@@ -39,7 +39,7 @@ def matches(fields: Mapping[str, Any]) -> bool:
 def rows(fields: Mapping[str, Any], reading: Reading) -> Iterable[Row]:
     """One event; it has no id of its own, so its id is made of what makes it itself."""
     params = parameters(fields.get("event_params"))
-    commerce = fields.get("ecommerce") or {}
+    commerce = an_object(fields.get("ecommerce"))
     name = as_text(fields.get("event_name"))
     identity = _encoder.encode([fields.get(one) for one in IDENTITY])
     revenue = pick(commerce, "refund_value" if name == "refund" else "purchase_revenue")

@@ -10,7 +10,7 @@ from typing import Any
 from handbill.events.formats.behaviour import event_rows
 from handbill.events.formats.shopify import last_part
 from handbill.events.money import number
-from handbill.events.rows import Reading, Row, first_text, objects, pick, rest
+from handbill.events.rows import Reading, Row, an_object, first_text, objects, pick, rest
 
 GA4_NAMES: Mapping[str, str] = {
     "page_viewed": "page_view",
@@ -39,13 +39,13 @@ def matches(fields: Mapping[str, Any]) -> bool:
 
 def rows(fields: Mapping[str, Any], reading: Reading) -> Iterable[Row]:
     """One event. Of a checkout the address, name and phone are left behind."""
-    data = fields["data"] if isinstance(fields.get("data"), dict) else {}
-    checkout = pick(data, "checkout") or {}
+    data = an_object(fields.get("data"))
+    checkout = an_object(data.get("checkout"))
     name = str(fields.get("name") or "")
     items = _items(data)
     context = rest(fields, USED | {"type"}) | rest(data, IN_DATA)
     context |= rest({"search_term": pick(data, "searchResult", "query")})
-    context |= rest({"collection": rest(pick(data, "collection") or {}, {"productVariants"})})
+    context |= rest({"collection": rest(an_object(data.get("collection")), {"productVariants"})})
     return event_rows(
         {
             "event": GA4_NAMES.get(name, name),

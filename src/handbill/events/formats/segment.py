@@ -15,18 +15,17 @@ KINDS = TYPES | {"group", "alias"}
 
 def matches(fields: Mapping[str, Any]) -> bool:
     """Whether a record is a message."""
-    return fields.get("type") in KINDS and bool(
-        {"messageId", "anonymousId", "userId"} & fields.keys()
-    )
+    kind = as_text(fields.get("type"))
+    return kind in KINDS and bool({"messageId", "anonymousId", "userId"} & fields.keys())
 
 
 def rows(fields: Mapping[str, Any], reading: Reading) -> Iterable[Row]:
     """One message. Groups and aliases are refused: nobody did anything in them."""
-    kind = fields.get("type")
+    kind = as_text(fields.get("type"))
     if kind in TYPES:
         return event_rows(from_segment(fields, str(kind)), reading)
     values = {
-        "event": as_text(kind), "occurred_at": fields.get("timestamp"),
+        "event": kind, "occurred_at": fields.get("timestamp"),
         "customer_id": as_text(fields.get("userId")),
         "device_id": as_text(fields.get("anonymousId")),
     }  # fmt: skip

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from handbill.events.money import number
-from handbill.events.rows import Reading, Row, as_text, first_text, objects, pick, rest
+from handbill.events.rows import Reading, Row, an_object, as_text, first_text, objects, pick, rest
 
 Fields = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ def rows(fields: Fields, reading: Reading) -> Iterable[Row]:
 
 def _order(order: Fields, reading: Reading) -> Iterator[Row]:
     lines, order_id = objects(order.get("line_items")), as_text(order.get("id"))
-    unpaid = order.get("financial_status") in UNPAID or order.get("test") is True
+    unpaid = as_text(order.get("financial_status")) in UNPAID or order.get("test") is True
     problem = "not_paid" if unpaid else ""
     problem = "currency" if reading.foreign(order.get("currency")) else problem
     code = first_text(*(one.get("code") for one in objects(order.get("discount_codes"))))
@@ -91,7 +91,7 @@ def _refund(refund: Fields, order: Fields, reading: Reading) -> Iterator[Row]:
     if not lines:
         yield no_lines(order_id, _buyer(order), extra)
     for index, one in enumerate(lines):
-        line = one["line_item"] if isinstance(one.get("line_item"), dict) else {}
+        line = an_object(one.get("line_item"))
         units, back = number(one.get("quantity")), number(one.get("subtotal"))
         currency = pick(one, "subtotal_set", "shop_money", "currency_code")
         more = rest(one, {"id", "quantity", "subtotal", "line_item"})
