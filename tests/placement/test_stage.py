@@ -214,6 +214,17 @@ def test_contradicting_settings_are_both_named(workspace: Workspace, shop: ShopP
     for settings, names in (
         (replace(SMALL, frequency_cap=0), "frequency_cap.*budget"),
         (replace(SMALL, budget=0.5), "budget.*cost_per_message"),
+        (replace(SMALL, daily_budget=0.5), "daily_budget.*cost_per_message"),
+        (replace(SMALL, slots=5, max_candidates=4), "slots = 5.*max_candidates = 4"),
+        (replace(SMALL, exploration=1.0, fairness=0.5), "exploration = 1.*fairness = 0"),
+        (replace(SMALL, exploration=1.0, spend_less=True), "exploration = 1.*spend_less"),
     ):
         with pytest.raises(PlanError, match=names):
             run(workspace, shop, settings, quiet)
+
+
+def test_limits_without_a_budget_contradict_nothing(
+    workspace: Workspace, shop: ShopProfile
+) -> None:
+    with pytest.raises(SourceError, match="no events"):  # it came as far as the log
+        run(workspace, shop, replace(SMALL, budget=0, frequency_cap=0), quiet)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from handbill import __version__
-from handbill.cli import audience, creative, events, model, recommend, tuning
+from handbill.cli import audience, creative, events, model, placement, recommend, tuning
 from handbill.cli.words import AsJson, Folder
 from handbill.errors import HandbillError
 
@@ -26,6 +26,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(audience.app, name="audience")
 app.command()(audience.portrait)
 app.add_typer(creative.app, name="creative")
+app.add_typer(placement.app, name="placement")
 creative.app.add_typer(tuning.app)
 app.add_typer(model.app, name="model")
 app.command()(recommend.recommend)

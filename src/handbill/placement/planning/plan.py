@@ -138,6 +138,19 @@ def check(settings: Settings) -> None:
             f"placement.frequency_cap = 0 lets no message out, but placement.budget = "
             f"{settings.budget:g} is to be spent; set the cap to 1 or more, or the budget to 0"
         )
+    if settings.slots > settings.max_candidates:
+        raise PlanError(
+            f"placement.slots = {settings.slots} cannot be filled from "
+            f"placement.max_candidates = {settings.max_candidates} offers; lower the one or raise "
+            "the other"
+        )
+    if settings.exploration == 1:
+        for name in ("fairness", "spend_less"):
+            if getattr(settings, name):
+                raise PlanError(
+                    f"placement.exploration = 1 draws everybody by lot, so placement.{name} = "
+                    f"{getattr(settings, name)} cannot be kept; lower the one or drop the other"
+                )
 
 
 def _limits(settings: Settings, campaigns: int, wanted: float | None) -> Limits:

@@ -35,7 +35,7 @@ PLENTY = 50
 ENOUGH = 50
 """Outcomes of a nearby habit below which it says nothing."""
 
-ROWS = 40_000
+ROWS = 20_000
 """Pairs that a nearby habit is learned from."""
 
 HABITS = ("couponed", "bought")
