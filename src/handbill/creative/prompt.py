@@ -14,6 +14,9 @@ EVERYONE = "all"
 MAX_NEW_TOKENS: dict[Language, int] = {"en": 64, "zh": 72}
 """Room for the longest ad that the e-mail channel takes; an ad cut short is rejected anyway."""
 
+LINES = 3
+"""Headline, body, call to action."""
+
 NAMED = ("category", "product", "brand", "material", "color", "origin", "event")
 """Facts whose value the model sees, to know what it writes about; it still writes the slot."""
 
@@ -104,6 +107,6 @@ def completion_for(draft: Draft) -> str:
 def parse(answer: str) -> Draft | None:
     """Read three lines; anything else is not an ad."""
     lines = [line.strip() for line in answer.strip().splitlines()]
-    if len(lines) != 3 or not all(SLOT.sub("", line).strip() for line in lines):
+    if len(lines) != LINES or not all(SLOT.sub("", line).strip() for line in lines):
         return None
     return Draft(headline=lines[0], body=lines[1], call_to_action=lines[2])

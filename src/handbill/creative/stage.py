@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 
 from handbill.creative.answers import Answers
 from handbill.creative.brief import Work, plan_briefs, read_interest, read_offers, read_segments
+from handbill.creative.edit import edited
 from handbill.creative.example import Example, read_examples
 from handbill.creative.pairs import Pair
-from handbill.creative.prompt import MAX_NEW_TOKENS, PROMPT, completion_for, instruction, prompt_for
+from handbill.creative.prompt import (
+    LINES,
+    MAX_NEW_TOKENS,
+    PROMPT,
+    completion_for,
+    instruction,
+    prompt_for,
+)
 from handbill.creative.recipe import Recipe
 from handbill.creative.registry import find
 from handbill.creative.select import Choice, Maker, choose, plain
@@ -22,7 +30,7 @@ from handbill.creative.shelf import put, write_table
 from handbill.creative.template import without_terms
 from handbill.creative.voice import Voice
 from handbill.ports import Progress, TextModel
-from handbill.state import open_state
+from handbill.state import closing_state
 from handbill.types import Brief, Creative, Language, ShopProfile, StageResult, Text
 from handbill.workspace import Workspace
 
@@ -74,11 +82,15 @@ def run(
     for language in settings.languages:
         _fill_in(language, settings, work[language], written)
     progress("shelving the ads")
-    engine = open_state(workspace.state_url)
-    try:
-        statuses = put(engine, written.kept, written.rejected, settings.approval, datetime.now(UTC))
-    finally:
-        engine.dispose()
+    now = datetime.now(UTC)
+    briefs = [one for plan in work.values() for one in (*plan.briefs, *plan.plain)]
+    with closing_state(workspace.state_url) as engine:
+        kept, fallen = edited(engine, briefs, now.date())
+        written.kept.extend(kept)
+        written.rejected.extend(fallen)
+        statuses = put(
+            engine, written.kept, written.rejected, settings.approval, now, settings.signatures
+        )
     table = write_table(
         workspace.tables / "creatives.parquet", written.kept, written.rejected, statuses
     )
@@ -166,12 +178,18 @@ def _tuned(
     path = workspace.models / "adapter" / version_of(base, pairs, recipe)
     adapter = tune(base, pairs, recipe, path, workspace.models, progress)
     writer = LocalWriter.open(adapter.base, adapter.path, threads=settings.threads)
+    writer.lines = LINES
     tag = "_".join(languages)
     return Author(
         writer=writer,
         maker=Maker(model=writer.name, adapter=adapter.version, prompt=PROMPT),
         folder=adapter.path / "answers",
-        way={"oversample": OVERSAMPLE, "temperature": writer.temperature, "top_p": writer.top_p},
+        way={
+            "oversample": OVERSAMPLE,
+            "temperature": writer.temperature,
+            "top_p": writer.top_p,
+            "lines": LINES,
+        },
         examples=examples,
         figures={
             f"train_seconds_{tag}": round(adapter.seconds, 1),
@@ -354,6 +372,7 @@ def _figures(
         "ads_written": sum(one.origin == "model" for one in (*written.kept, *written.rejected)),
         "ads_passed": sum(one.origin == "model" for one in written.kept),
         "ads_template": sum(one.origin == "template" for one in written.kept),
+        "ads_edited": sum(one.origin == "person" for one in written.kept),
         "ads_approved": statuses.count("approved"),
         "ads_waiting": statuses.count("waiting"),
     }

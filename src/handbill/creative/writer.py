@@ -31,6 +31,7 @@ class LocalWriter:
         top_p: Mass of the tokens that may be sampled.
         repetition_penalty: Makes words that were said less likely; 1 does nothing.
         no_repeat: Runs of so many tokens come once; 0 does nothing.
+        lines: Lines that every text has, none of them empty; 0 leaves it to the model.
         tokens: Tokens written so far.
         seconds: Time spent writing so far.
     """
@@ -42,6 +43,7 @@ class LocalWriter:
     top_p: float = 0.9
     repetition_penalty: float = 1.0
     no_repeat: int = 0
+    lines: int = 0
     tokens: int = 0
     seconds: float = 0.0
 
@@ -121,7 +123,10 @@ class LocalWriter:
         )
         inputs.pop("token_type_ids", None)
         inputs = inputs.to(self.model.device)
-        likelihood = _Likelihood()
+        watching: list[LogitsProcessor] = [likelihood := _Likelihood()]
+        if self.lines:
+            start = inputs["input_ids"].shape[1]
+            watching.insert(0, _Lines.of(self.tokenizer, self.lines, start))
         output = self.model.generate(
             **inputs,
             **self._decoding(),
@@ -129,7 +134,7 @@ class LocalWriter:
             max_new_tokens=max_new_tokens,
             pad_token_id=self.tokenizer.pad_token_id,
             eos_token_id=self.tokenizer.eos_token_id,
-            logits_processor=LogitsProcessorList([likelihood]),
+            logits_processor=LogitsProcessorList(watching),
         )
         new = output[:, inputs["input_ids"].shape[1] :]  # (P * N, T)
         written = (new == self.tokenizer.eos_token_id).cumsum(dim=1) == 0
@@ -148,6 +153,48 @@ class LocalWriter:
             return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None, **guards}
         drawn = {"temperature": self.temperature, "top_p": self.top_p, "top_k": 0}
         return {"do_sample": True, **drawn, **guards}
+
+
+class _Lines(LogitsProcessor):  # type: ignore[misc]
+    """Lets a text end on its last line only, and no line be empty."""
+
+    def __init__(self, lines: int, start: int, end: int, one: int, breaks: torch.Tensor) -> None:
+        self.lines = lines
+        self.start = start
+        self.end = end
+        self.one = one
+        self.breaks = breaks
+
+    @classmethod
+    def of(cls, tokenizer: Any, lines: int, start: int) -> "_Lines":
+        """For texts that begin at a place.
+
+        Raises:
+            ModelError: The tokenizer has no token for a line break.
+        """
+        ids = list(range(len(tokenizer)))
+        pieces = tokenizer.convert_ids_to_tokens(ids)
+        breaks = [one for one in ids if {"\n", "Ċ"} & set(pieces[one] or "")]
+        single = [one for one in breaks if pieces[one] in ("\n", "Ċ")]
+        if not single:
+            raise ModelError("the model's vocabulary has no line break; give it one that has")
+        return cls(lines, start, tokenizer.eos_token_id, single[0], torch.tensor(breaks))
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        said = input_ids[:, self.start :]
+        broken = (said == self.one).sum(dim=1)  # (B,)
+        fresh = (
+            said[:, -1] == self.one if said.shape[1] else torch.ones_like(broken, dtype=torch.bool)
+        )
+        over = (said == self.end).any(dim=1)
+        single = scores[:, self.one]
+        scores = scores.index_fill(1, self.breaks.to(scores.device), -torch.inf)
+        may_break = ~fresh & (broken < self.lines - 1)
+        may_end = over | (~fresh & (broken >= self.lines - 1))
+        raw = scores.new_full((len(scores),), -torch.inf)
+        scores[:, self.one] = torch.where(may_break, single, raw)
+        scores[:, self.end] = torch.where(may_end, scores[:, self.end], raw)
+        return scores
 
 
 class _Likelihood(LogitsProcessor):  # type: ignore[misc]
