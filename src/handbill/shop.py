@@ -12,7 +12,7 @@ from handbill.errors import SourceError
 from handbill.ports import Progress
 from handbill.state import closing_state
 from handbill.trust.identity import open_key, pseudonym
-from handbill.types import StageRun
+from handbill.types import Creative, StageRun
 from handbill.workspace import Workspace, read_json
 
 if TYPE_CHECKING:
@@ -116,7 +116,34 @@ class Shop:
         from handbill.creative.review import waiting
 
         with closing_state(self.workspace.state_url) as engine:
-            return waiting(engine)
+            return waiting(engine, self.settings.creative.signatures)
+
+    def edit(
+        self,
+        creative_id: str,
+        *,
+        by: str,
+        headline: str | None = None,
+        body: str | None = None,
+        call_to_action: str | None = None,
+    ) -> Creative:
+        """Put your own version of an ad beside it; it is checked and approved like any other.
+
+        Args:
+            creative_id: The ad it starts from.
+            by: Who writes.
+            headline: New text with `{slots}` for facts; as it was when None.
+            body: The same of the body.
+            call_to_action: The same of the button.
+
+        Raises:
+            PolicyError: The text may not run; the message has each finding.
+        """
+        from handbill.creative.edit import Change, edit
+
+        change = Change(headline=headline, body=body, call_to_action=call_to_action)
+        with self.workspace.lock(), closing_state(self.workspace.state_url) as engine:
+            return edit(engine, creative_id, change, by=by, now=datetime.now(UTC))
 
     def decide(self, ids: Sequence[str], *, decision: str, by: str, reason: str = "") -> int:
         """Approve or reject ads in a person's name; the next run takes it into account.

@@ -222,7 +222,7 @@ class Creative:
         headline: Subject or headline.
         body: One or two sentences.
         call_to_action: A few words.
-        origin: `model`, or `template` when no candidate passed.
+        origin: `model`, `template` when no candidate passed, or `person`.
         model: Name of the base model and its version.
         adapter: Version of the adapter, empty for none.
         prompt: Version of the prompt.
@@ -235,7 +235,7 @@ class Creative:
     headline: str
     body: str
     call_to_action: str
-    origin: Literal["model", "template"]
+    origin: Literal["model", "template", "person"]
     model: str
     adapter: str
     prompt: str

@@ -27,7 +27,12 @@ def list_ads(folder: Folder, as_json: AsJson = False) -> None:
         return
     for one in waiting:
         asks = f"   [asks for evidence: {', '.join(one.findings)}]" if one.findings else ""
-        print(f"{one.id}{asks}\n  {one.headline}\n  {one.body}\n  > {one.call_to_action}\n")
+        print(f"{one.id}{asks}\n  {one.headline}\n  {one.body}\n  > {one.call_to_action}")
+        if one.claims:
+            print(f"  rests on: {'; '.join(one.claims)}")
+        if one.signed:
+            print(f"  approved so far by: {', '.join(one.signed)}")
+        print()
     print(f"{len(waiting)} waiting. Next: handbill creative approve {folder} ID ... --by NAME")
 
 
@@ -46,6 +51,22 @@ def approve(folder: Folder, ids: Ids, by: By = "", reason: Reason = "") -> None:
 def reject(folder: Folder, ids: Ids, by: By = "", reason: Reason = "") -> None:
     """Keep ads from running, or take an approval back."""
     decide(folder, ids, "rejected", by, reason)
+
+
+@app.command()
+def edit(
+    folder: Folder,
+    one: Annotated[str, typer.Argument(metavar="ID", help="The ad to start from.")],
+    by: By = "",
+    headline: Annotated[str | None, typer.Option(help="New subject; facts as {slots}.")] = None,
+    body: Annotated[str | None, typer.Option(help="New body.")] = None,
+    button: Annotated[str | None, typer.Option(help="New words of the button.")] = None,
+) -> None:
+    """Put your own version of an ad beside it; it is checked and approved like any other."""
+    from handbill.shop import Shop
+
+    made = Shop.open(folder).edit(one, by=by, headline=headline, body=body, call_to_action=button)
+    print(f"{made.id} waits. Next: handbill creative approve {folder} {made.id} --by SOMEONE ELSE")
 
 
 def decide(folder: Path, ids: list[str], decision: str, by: str, reason: str) -> None:

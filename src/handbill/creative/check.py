@@ -2,11 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from handbill.creative.goods import Field, Product
+from handbill.creative.packs import HOME, rules_for
 from handbill.creative.policy import Rule, read_policy
 from handbill.creative.prompt import EVERYONE, Draft
+from handbill.creative.proof import bears, proofread
 from handbill.creative.text import BLANK, blanked, columns, normal, plain
 from handbill.types import SLOT, Brief, Finding, fill
 
@@ -64,25 +67,35 @@ _NAME = re.compile(
     r"[\w§,;'’] +(?!I\b|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b)([A-Z][\w'’]+)"
 )
 _BY_LANGUAGE = {"en": "LATIN", "zh": "CJK"}
+_KINDS = {
+    "absolute-claim": "absolute",
+    "discount": "price-cut",
+    "freshness": "natural",
+    "personal-attribute": "personal",
+}
+"""Kinds of claim that these rules go by another name."""
 
 
-def check(draft: Draft, brief: Brief) -> tuple[Finding, ...]:
+def check(draft: Draft, brief: Brief, records: Sequence[Field] = ()) -> tuple[Finding, ...]:
     """Everything that is wrong with a draft; nothing found means it may be shown.
 
     Args:
         draft: The ad as a template.
         brief: The facts it may rest on, its language and channel.
+        records: Evidence that people added; a claim that rests on one is a finding that passes.
 
     Returns:
         Findings, in the order of the checks; the same rule is reported once per span.
     """
-    if found := tuple(_slots(draft, brief)):
-        return found  # without its facts in place, the text cannot be read as a reader would
+    if missing := tuple(_slots(draft, brief)):
+        return missing  # without its facts in place, the text cannot be read as a reader would
     checks: tuple[Callable[[Draft, Brief], Iterable[Finding]], ...] = (
-        _limits, _form, _script, _typed, _standing, _offer, _claims, _audience, _repeats,
+        _limits, _form, _script, _typed, _standing, _offer, _audience, _repeats,
     )  # fmt: skip
-    found = tuple(finding for one in checks for finding in one(draft, brief))
-    return tuple(dict.fromkeys(found)) + gate(brief)
+    found = [finding for one in checks for finding in one(draft, brief)]
+    found += _claims(draft, brief, records)
+    found += _proof(draft, brief, records)
+    return (*dict.fromkeys(found), *gate(brief))
 
 
 def gate(brief: Brief) -> tuple[Finding, ...]:
@@ -222,19 +235,49 @@ def _offer(draft: Draft, brief: Brief) -> Iterator[Finding]:
                 yield _block("offer-unsaid", fact.value, reason)
 
 
-def _claims(draft: Draft, brief: Brief) -> Iterator[Finding]:
-    """Words of the policy pack that no fact of the brief supports."""
+def _claims(draft: Draft, brief: Brief, records: Sequence[Field]) -> Iterator[Finding]:
+    """Words of the policy pack that no fact of the brief supports, and no record either."""
     text = normal(draft.text, brief.language)
     facts = {fact.name: plain(fact.value).casefold() for fact in brief.facts}
     for rule in read_policy(brief.language).rules:
         if any(_holds(fact, facts) for fact in rule.facts):
             continue
         for match in _matches(rule, text):
-            if not _quoted(match.group(), facts):
+            if _quoted(match.group(), facts):
+                continue
+            record = _record(_KINDS.get(rule.name, rule.name), match.group(), brief, records)
+            if record is not None:
+                reason = f"A person proved this. It rests on {record.source}."
+                yield Finding(rule=rule.name, span=match.group(), outcome="pass", reason=reason)
+            else:
                 reason = f"No fact of the brief supports this: {rule.source}."
                 yield Finding(
                     rule=rule.name, span=match.group(), outcome=rule.outcome, reason=reason
                 )
+
+
+def _record(kind: str, words: str, brief: Brief, records: Sequence[Field]) -> Field | None:
+    """The record that bears the words, where the law of the language's market lets one."""
+    if not all(rule.provable for rule in rules_for(kind, (HOME[brief.language],))):
+        return None
+    return next((one for one in records if one.name == kind and bears(one, words)), None)
+
+
+def _proof(draft: Draft, brief: Brief, records: Sequence[Field]) -> Iterator[Finding]:
+    """Claims in disguise, and those that only free copy has; slots are facts already."""
+    fields = [Field(name=one.name, value=one.value, source=one.source) for one in brief.facts]
+    subject = next((one.value for one in brief.facts if one.name in ("product", "category")), "")
+    named = Field(name="title", value=subject, source="brief")
+    product = Product(id=brief.offer_id, fields=(*fields, named))
+    text = blanked(draft.text)
+    held = {_KINDS.get(rule.name, rule.name) for rule in read_policy(brief.language).rules}
+    for ruling in proofread(text, product, packs=(HOME[brief.language],), records=records):
+        if ruling.outcome == "pass" or ruling.loose or BLANK in ruling.span or not ruling.span:
+            continue
+        if ruling.kind in held and not ruling.disguise:
+            continue  # the rules above know which facts bear it
+        reason = f"{ruling.why.en.rstrip('.')}: {ruling.article}."
+        yield _block(ruling.kind, ruling.span, reason)
 
 
 def _holds(fact: str, facts: Mapping[str, str]) -> bool:

@@ -13,6 +13,9 @@ from handbill.types import Text
 
 MARKETS = ("cn", "eu", "uk", "us")
 PLATFORMS = ("google", "meta")
+HOME = {"zh": "cn", "en": "us"}
+"""Market of a text when none is asked for, by its language."""
+
 GROUND = "facts"
 """The pack that judges what no other pack does: a claim rests on a field or on a record."""
 

@@ -7,7 +7,7 @@ from handbill.creative.claims import Claim, find, languages
 from handbill.creative.disguise import plain
 from handbill.creative.goods import NOTHING, Field, Product
 from handbill.creative.packs import SEVERITY, Outcome, Rule, read_pack, rules_for
-from handbill.creative.support import Support, support
+from handbill.creative.support import Support, bare, support
 from handbill.types import Finding, Text
 
 NAMED = ("title", "brand", "model", "mpn", "product_type", "category", "type")
@@ -36,6 +36,7 @@ class Ruling:
         way: The way out.
         source: Field or record that it rests on, or that says otherwise; empty for none.
         disguise: How it was hidden; empty when it was not.
+        loose: Whether only topic or sound says that it is a claim.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Ruling:
     way: Text
     source: str
     disguise: str
+    loose: bool = False
 
     def finding(self) -> Finding:
         """As the shelf keeps it."""
@@ -96,6 +98,11 @@ def proofread(
     return tuple(sorted(found, key=lambda one: (one.start, one.end, one.kind)))
 
 
+def bears(record: Field, words: str) -> bool:
+    """Whether a record states some words."""
+    return bare(words) in bare(record.value)
+
+
 def worst(rulings: Iterable[Ruling]) -> Outcome:
     """The outcome of a text: that of its worst claim."""
     return max((one.outcome for one in rulings), key=SEVERITY.__getitem__, default="pass")
@@ -124,6 +131,7 @@ def _rule_on(
         way=rule.way,
         source=borne.source,
         disguise=claim.disguise,
+        loose=claim.loose,
     )
 
 

@@ -4,12 +4,14 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Row, select
 
+from handbill.creative.shelf import decisions, signed
 from handbill.errors import PolicyError
 from handbill.state import approvals, creatives
-from handbill.types import fill
+from handbill.types import SLOT, fill
 
 DECISIONS = ("approved", "rejected")
 
@@ -25,6 +27,8 @@ class Waiting:
         body: As a reader would see it.
         call_to_action: As a reader would see it.
         findings: Rules that ask for a person's evidence; empty when all passed.
+        claims: What each fact in it rests on, and each claim that a person proved.
+        signed: Who approved it so far, where more than one has to.
     """
 
     id: str
@@ -33,22 +37,30 @@ class Waiting:
     body: str
     call_to_action: str
     findings: tuple[str, ...]
+    claims: tuple[str, ...] = ()
+    signed: tuple[str, ...] = ()
 
 
-def waiting(engine: Engine) -> tuple[Waiting, ...]:
-    """Ads that passed the checks, or ask for evidence, and whose digest nobody has decided on."""
-    decided = select(approvals.c.creative_id).where(
-        approvals.c.creative_id == creatives.c.id, approvals.c.digest == creatives.c.digest
-    )
+def waiting(engine: Engine, signatures: int = 1) -> tuple[Waiting, ...]:
+    """Ads that may run once people have signed, and for which not enough of them have.
+
+    Args:
+        engine: The state.
+        signatures: People who have to approve an ad.
+    """
     open_ads = (
         select(creatives)
-        .where(creatives.c.status == "passed", ~decided.exists())
+        .where(creatives.c.status == "passed")
         .order_by(creatives.c.language, creatives.c.offer_id, creatives.c.id)
     )
     with engine.connect() as connection:
         rows = connection.execute(open_ads).all()
+        decided = decisions(connection, signatures)
+        signers = signed(connection)
     found = []
     for row in rows:
+        if decided.get((row.id, row.digest), "signed") != "signed":
+            continue
         values = {fact["name"]: fact["value"] for fact in row.brief["facts"]}
         found.append(
             Waiting(
@@ -58,9 +70,24 @@ def waiting(engine: Engine) -> tuple[Waiting, ...]:
                 body=fill(row.body, values),
                 call_to_action=fill(row.call_to_action, values),
                 findings=tuple(one["rule"] for one in row.findings if one["outcome"] == "evidence"),
+                claims=_claims(row),
+                signed=signers.get((row.id, row.digest), ()),
             )
         )
     return tuple(found)
+
+
+def _claims(row: Row[Any]) -> tuple[str, ...]:
+    used = set(SLOT.findall(f"{row.headline}\n{row.body}\n{row.call_to_action}"))
+    facts = [
+        f"{fact['value']} [{fact['source']}]" for fact in row.brief["facts"] if fact["name"] in used
+    ]
+    proven = [
+        f"{one['span']} [{one['reason'].rsplit(' ', 1)[-1].rstrip('.')}]"
+        for one in row.findings
+        if one["outcome"] == "pass" and " rests on " in one["reason"]
+    ]
+    return (*facts, *proven)
 
 
 def decide(
@@ -90,15 +117,17 @@ def decide(
         raise PolicyError("say why it is rejected: --reason TEXT")
     chosen = list(dict.fromkeys(ids))
     with engine.begin() as connection:
-        wanted = select(creatives.c.id, creatives.c.digest, creatives.c.status).where(
-            creatives.c.id.in_(chosen)
-        )
+        wanted = select(
+            creatives.c.id, creatives.c.digest, creatives.c.status, creatives.c.model
+        ).where(creatives.c.id.in_(chosen))
         rows = {row.id: row for row in connection.execute(wanted)}
         for one in chosen:
             if one not in rows:
                 raise PolicyError(f"no ad {one}; list them with: handbill creative list DIR")
             if rows[one].status != "passed":
                 raise PolicyError(f"the ad {one} is {rows[one].status}; it cannot be {decision}")
+            if decision == "approved" and rows[one].model == f"person:{by.strip()}":
+                raise PolicyError(f"{by.strip()} wrote the ad {one}; someone else approves it")
         for one in chosen:
             connection.execute(
                 approvals.insert().values(

@@ -37,6 +37,7 @@ class Settings:
         horizon_days: Campaigns that begin within this many days of the plan's day get ads.
         approval: `person`: every ad waits for a person. `checks`: an ad that passes every check is
             approved by the rule `policy:checks`, and recorded so.
+        signatures: People who have to approve an ad before it runs, its author not among them.
         seed: Of tuning and writing.
     """
 
@@ -57,6 +58,7 @@ class Settings:
     threads: int = 2
     horizon_days: int = 28
     approval: Approval = "person"
+    signatures: int = 1
     seed: int = 7
 
     def __post_init__(self) -> None:
@@ -70,6 +72,8 @@ class Settings:
         _at_least("horizon_days", self.horizon_days, 1)
         _at_least("seed", self.seed, 0)
         _among("channel", self.channel, ("email",))
+        if self.signatures not in (1, 2):
+            raise ConfigError(f"creative.signatures is {self.signatures!r}; it must be 1 or 2")
         _among("approval", self.approval, ("person", "checks"))
         for language in (*self.languages, *self.models):
             _among("languages", language, LANGUAGES)

@@ -11,7 +11,7 @@ from typing import Any
 from handbill.creative.claims import languages
 from handbill.creative.evidence import Record
 from handbill.creative.goods import NOTHING, Product, parse_json
-from handbill.creative.packs import Outcome, read_pack
+from handbill.creative.packs import HOME, Outcome, read_pack
 from handbill.creative.proof import Ruling, proofread, worst
 from handbill.errors import ConfigError, SourceError
 
@@ -20,9 +20,6 @@ TEXTS = ("text", "headline", "headlines", "title", "body", "description", "call_
 
 KEYS = ("product", "product_id", "id", "sku")
 """Columns that name the product."""
-
-HOME = {"zh": "cn", "en": "us"}
-"""Market of a text when none is asked for, by its language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

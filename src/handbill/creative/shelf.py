@@ -36,6 +36,7 @@ def put(
     rejected: Sequence[Creative],
     approval: Approval,
     now: datetime,
+    signatures: int = 1,
 ) -> dict[str, str]:
     """Record the ads, approve by rule where the shop asked for that, withdraw what is gone.
 
@@ -48,6 +49,7 @@ def put(
         rejected: Ads that fell, kept with their findings.
         approval: Who approves.
         now: Time of the records.
+        signatures: People who have to approve an ad.
 
     Returns:
         Status of every kept ad: `approved`, `waiting` or `rejected` (by a person).
@@ -61,7 +63,7 @@ def put(
         for one in (*kept, *rejected):
             status = current.get(one.id, "rejected")
             if one.id not in statuses:
-                connection.execute(creatives.insert().values(_row(one, status, now)))
+                connection.execute(creatives.insert().values(row_of(one, status, now)))
             elif statuses[one.id] != status:
                 _mark(connection, one.id, status)
             statuses[one.id] = status
@@ -69,7 +71,7 @@ def put(
             key for key, status in statuses.items() if status == "passed" and key not in current
         ]:
             _mark(connection, gone, "withdrawn")
-        decided = _decisions(connection)
+        decided = decisions(connection, signatures)
         for one in kept:
             if approval == "checks" and one.passed and (one.id, one.digest) not in decided:
                 connection.execute(approvals.insert().values(_approval(one, now)))
@@ -82,17 +84,44 @@ def _mark(connection: Connection, creative_id: str, status: str) -> None:
     connection.execute(update(creatives).where(creatives.c.id == creative_id).values(status=status))
 
 
-def _decisions(connection: Connection) -> dict[tuple[str, str], str]:
-    """The last decision on each ad and digest."""
-    rows = connection.execute(
-        select(approvals.c.creative_id, approvals.c.digest, approvals.c.decision).order_by(
-            approvals.c.decided_at, approvals.c.id
-        )
+def decisions(connection: Connection, signatures: int) -> dict[tuple[str, str], str]:
+    """The decision on each ad and digest: `approved`, `rejected`, or `signed` by too few so far.
+
+    A rejection holds at once and clears the approvals before it; a rule approves alone, since the
+    shop let it.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for key, people in signed(connection).items():
+        if not people:
+            found[key] = "rejected"
+        else:
+            enough = len(people) >= signatures or POLICY in people
+            found[key] = "approved" if enough else "signed"
+    return found
+
+
+def signed(connection: Connection) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Who approved each ad and digest since it was last rejected; nobody when that was last."""
+    columns = (
+        approvals.c.creative_id,
+        approvals.c.digest,
+        approvals.c.decision,
+        approvals.c.decided_by,
     )
-    return {(row.creative_id, row.digest): row.decision for row in rows}
+    rows = connection.execute(select(*columns).order_by(approvals.c.decided_at, approvals.c.id))
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for row in rows:
+        key = (row.creative_id, row.digest)
+        before = found.get(key, ())
+        if row.decision != "approved":
+            found[key] = ()
+        elif row.decided_by not in before:
+            found[key] = (*before, row.decided_by)
+    return found
 
 
-def _row(one: Creative, status: str, now: datetime) -> dict[str, Any]:
+def row_of(one: Creative, status: str, now: datetime) -> dict[str, Any]:
+    """An ad as the state keeps it."""
     brief = one.brief
     return {
         "id": one.id,

@@ -70,10 +70,11 @@ def _covers(claim: Claim, record: Field) -> bool:
     if claim.value:
         pattern = dict(names(claim.kind))[claim.value]
         return pattern.search(_plain(record.value)) is not None
-    return _bare(claim.words) in _bare(record.value)
+    return bare(claim.words) in bare(record.value)
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """A text as words only, to look for others in it."""
     return re.sub(r"[\W_]+", " ", _plain(text)).strip()
 
 
@@ -158,9 +159,9 @@ def _all_of_it(claim: Claim, field: Field, text: str) -> bool:
 
 
 def _worded(claim: Claim, fields: Iterable[Field]) -> Support:
-    words = _bare(claim.words)
+    words = bare(claim.words)
     for field in fields:
-        says = _bare(field.value)
+        says = bare(field.value)
         if words in says or (claim.kind == "deadline" and says in words):
             return Support(state="supported", source=field.source, says=field.value[:80])
     return NONE
