@@ -197,7 +197,9 @@ class Corner:
         def quiet(message: str, fraction: float | None = None) -> None:
             """Progress that nobody watches."""
 
-        return run(self.workspace, self.profile(as_of), settings or Settings(), quiet)
+        return run(
+            self.workspace, self.profile(as_of), settings or Settings(recommendations=0), quiet
+        )
 
 
 @pytest.fixture

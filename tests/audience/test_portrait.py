@@ -49,7 +49,7 @@ def life(corner):
                    corner.campaign("c2", "2026-03-01T05:00", "2026-05-01")],
         offers={"c1-x": ["milk"], "c2-y": ["milk"]},
     )  # fmt: skip
-    corner.run(AS_OF, Settings(min_segment=10, max_segments=3))
+    corner.run(AS_OF, Settings(recommendations=0, min_segment=10, max_segments=3))
 
 
 def portrait(corner, person):

@@ -19,7 +19,7 @@ from handbill.errors import ConfigError, SourceError
 from handbill.workspace import read_json
 
 AS_OF = "2026-03-31"
-SMALL = Settings(min_segment=10, max_segments=4)
+SMALL = Settings(recommendations=0, min_segment=10, max_segments=4)
 
 
 def two_crowds(corner, people=40):
@@ -178,7 +178,7 @@ def test_campaigns_that_begin_on_the_plans_day_are_planned(corner):
 def test_named_segments_are_written_and_small_rules_are_not(corner):
     full(corner)
     rules = {"milk_people": 'bought("Milk", 90) >= 10', "one": "spend_365 > 99999", "all": "1 = 1"}
-    corner.run(AS_OF, Settings(min_segment=10, max_segments=4, rules=rules))
+    corner.run(AS_OF, Settings(recommendations=0, min_segment=10, max_segments=4, rules=rules))
     tables = corner.workspace.tables
     said = {
         one["rule"]: (one["people"], one["kept"])
