@@ -62,8 +62,8 @@ def test_texts_are_counted() -> None:
 def test_states_do_not_depend_on_who_else_is_in_the_batch(tiny_model: Path) -> None:
     model, tokenizer = load(ModelFolder(id="tiny@1", path=str(tiny_model)), threads=1)
     texts = ["Coffee", "A long headline about pizza and everything else", "茶"]
-    together = embed(model.eval(), tokenizer, texts, layer=1)
-    alone = np.vstack([embed(model, tokenizer, [one], layer=1) for one in texts])
+    together = embed(model.eval(), tokenizer, texts, layers=(1, 2))
+    alone = np.vstack([embed(model, tokenizer, [one], layers=(1, 2)) for one in texts])
     assert together.shape == (3, 2 * 32 + 1)
     assert together == pytest.approx(alone, abs=1e-4)
     assert (together[:, -1] < 0).all()

@@ -132,30 +132,31 @@ def describe(texts: Sequence[str]) -> Array:
 
 
 def embed(
-    model: Any, tokenizer: Any, texts: Sequence[str], *, layer: int, batch: int = 64
+    model: Any, tokenizer: Any, texts: Sequence[str], *, layers: Sequence[int], batch: int = 64
 ) -> Array:
-    """What a language model makes of texts: a layer's mean and last state, and their likelihood.
+    """What a language model makes of texts: mean states of layers, and how likely it finds them.
 
     Args:
         model: Of transformers.
         tokenizer: Its tokenizer.
         texts: N of them.
-        layer: Of the states; the middle ones say most about meaning.
+        layers: L numbers; the middle ones say most about meaning.
         batch: Texts computed together.
 
     Returns:
-        (N, 2 D + 1).
+        (N, L D + 1).
     """
     order = sorted(range(len(texts)), key=lambda at: (len(texts[at]), at))
-    rows: Array = np.zeros((len(texts), 2 * model.config.get_text_config().hidden_size + 1))
+    width = model.config.get_text_config().hidden_size
+    rows: Array = np.zeros((len(texts), len(layers) * width + 1))
     with torch.inference_mode():
         for at in range(0, len(order), batch):
             some = order[at : at + batch]
-            rows[some] = _states(model, tokenizer, [texts[one] for one in some], layer)
+            rows[some] = _states(model, tokenizer, [texts[one] for one in some], layers)
     return rows
 
 
-def _states(model: Any, tokenizer: Any, texts: list[str], layer: int) -> Array:
+def _states(model: Any, tokenizer: Any, texts: list[str], layers: Sequence[int]) -> Array:
     start = tokenizer.bos_token or tokenizer.eos_token  # so that the first word is predicted, too
     inputs = tokenizer(
         [start + text for text in texts],
@@ -166,15 +167,17 @@ def _states(model: Any, tokenizer: Any, texts: list[str], layer: int) -> Array:
     ).to(model.device)
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     output = model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
-    states = output.hidden_states[layer].float()  # (B, T, D)
     words = mask.clone()
     words[:, 0] = 0  # the first state is an outlier and says nothing
-    mean = (states * words[..., None]).sum(dim=1) / words.sum(dim=1, keepdim=True).clamp(min=1)
-    last = states[torch.arange(len(texts)), mask.sum(dim=1) - 1]
+    count = words.sum(dim=1, keepdim=True).clamp(min=1)
+    means = [
+        (output.hidden_states[layer].float() * words[..., None]).sum(dim=1) / count
+        for layer in layers
+    ]
     scores = output.logits[:, :-1].float().log_softmax(dim=-1)
     known = scores.gather(2, ids[:, 1:, None])[..., 0] * mask[:, 1:]
-    likely = known.sum(dim=1) / mask[:, 1:].sum(dim=1).clamp(min=1)
-    found: Array = torch.cat([mean, last, likely[:, None]], dim=1).cpu().double().numpy()
+    whole = torch.cat([*means, known.sum(dim=1, keepdim=True) / count], dim=1)
+    found: Array = whole.cpu().double().numpy()
     return found
 
 
