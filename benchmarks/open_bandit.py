@@ -1,7 +1,7 @@
 """The Open Bandit samples: 10,000 logged impressions each of three campaigns and two policies.
 
-They lie inside the `obp` package. Only its archive is fetched, by pip, and only the CSV files are
-read from it; nothing of it is installed or run by us.
+They lie inside the `obp` package. Its archive is fetched by pip and the CSV files are read from it;
+nothing of it is installed.
 """
 
 import subprocess
@@ -9,6 +9,8 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -43,15 +45,21 @@ class Sample:
     context: npt.NDArray[np.float64]
 
 
-def samples() -> dict[tuple[str, str], Sample]:
-    """Every sample by campaign and policy; empty when the archive cannot be had."""
+@contextmanager
+def archive() -> Iterator[Path | None]:
+    """The package's archive, for the length of the block; None when it cannot be had."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--ignore-requires-python", "--dest", folder, "obp==0.5.7"]
         if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            return {}
-        archive = next(iter(sorted(Path(folder).glob("obp*"))))
-        tables = _tables(archive)
+            yield None
+        else:
+            yield next(iter(sorted(Path(folder).glob("obp*"))))
+
+
+def samples(archive: Path) -> dict[tuple[str, str], Sample]:
+    """Every sample by campaign and policy."""
+    tables = _tables(archive)
     return {
         (campaign, policy): _sample(tables, campaign, policy)
         for campaign in CAMPAIGNS
