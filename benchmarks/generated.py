@@ -2,11 +2,12 @@
 
 What is skewed, and how: people shop at gamma-distributed rates (the busiest tenth makes about a
 third of the lines), products sell by a Zipf law with exponent 1.05 (of 30,000, a hundred make
-about half the lines), baskets are geometric with a mean of ten lines, Saturdays sell twice a
-Tuesday, most baskets fall between 9:00 and 20:00, sales grow by 86 % over the year, a third of lines are reduced and 2 % carry a coupon. What is
-dirty: 0.5 % of the lines are exported twice, 0.5 % are refunds, and 0.1 % each lack a customer,
-have a time that is none, an amount that is none, or quantity 0. Lines lie in the order of time, as
-a till exports them, repetitions right behind.
+about half the lines), baskets have nine lines on average (geometric), Saturdays sell twice a
+Tuesday, most baskets fall between 9:00 and 20:00, sales grow by 86 % over the year, a third of the
+lines are reduced and 2 % carry a coupon. What is dirty: 0.5 % of the lines are exported twice,
+0.5 % are refunds, and 0.1 % each lack a customer, have a time that is none, an amount that is
+none, or quantity 0. Lines lie in the order of time, as a till exports them, repetitions right
+behind.
 """
 
 from datetime import date, timedelta
@@ -24,6 +25,8 @@ LINES_PER_PERSON = 150
 PRODUCTS = 30_000
 CATEGORIES, DEPARTMENTS, STORES = 300, 20, 60
 BASKET = 10
+DRAWN = 1.15
+"""Lines drawn for each that is written: a product that comes twice in a basket is one line."""
 REPEATED, REFUNDED, BROKEN = 0.005, 0.005, 0.001
 WEEKDAY = np.array([0.9, 0.75, 0.85, 0.95, 1.2, 1.5, 1.2])
 HOUR = np.array(
@@ -36,7 +39,7 @@ def write_export(folder: Path, lines: int) -> int:
 
     Args:
         folder: Exists.
-        lines: About how many lines of orders; clean ones, before some are repeated.
+        lines: At least so many lines of orders.
 
     Returns:
         Lines of orders written, repetitions included.
@@ -45,7 +48,7 @@ def write_export(folder: Path, lines: int) -> int:
     _write_products(folder / "products.csv")
     days = [FIRST + timedelta(days=number) for number in range(DAYS)]
     weights = np.array([WEEKDAY[day.weekday()] for day in days]) * np.linspace(0.7, 1.3, DAYS)
-    per_day = np.round(lines * weights / weights.sum()).astype(int)
+    per_day = np.ceil(DRAWN * lines * weights / weights.sum()).astype(int)
     people = max(lines // LINES_PER_PERSON, 10)
     rate = rng.gamma(0.8, size=people)
     busy = np.cumsum(rate / rate.sum())

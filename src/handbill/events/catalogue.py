@@ -8,6 +8,10 @@ from handbill.events.settings import Settings
 
 AVAILABLE_DAYS = 28
 """A product counts as in stock when it was sold within so many days before the plan's day."""
+PRICE = (
+    "product_id, round(median(price))::BIGINT AS price_micros, min(day) AS price_from, "
+    "max(day) AS price_to, count(*) AS price_sales"
+)
 
 
 def create_catalogue(
@@ -38,28 +42,26 @@ def _prices(settings: Settings, as_of: date) -> str:
     Goods sold by measure (fuel) have no price per unit and stay without one.
     """
     return f"""
-        WITH sales AS (
+        WITH sold AS (
             SELECT item_id AS product_id, occurred_at::DATE AS day,
-                NOT coalesce(contains(context, '"measured"'), false) AS by_unit,
-                (value_micros + coalesce(discount_micros, 0) + coalesce(coupon_micros, 0))
-                    / quantity AS price,
-                occurred_at::DATE >= DATE '{as_of}' - {settings.price_days} AS recent
+                if(contains(context, '"measured"'), NULL, value_micros
+                    + coalesce(discount_micros, 0) + coalesce(coupon_micros, 0)) / quantity AS price
             FROM sales
             WHERE occurred_at < TIMESTAMPTZ '{as_of} 00:00:00+00' AND quantity > 0
                 AND item_id IS NOT NULL
-        ), judged AS (
-            SELECT product_id, day, price, recent,
-                by_unit AND price > 0 AS priced,
-                max(recent AND by_unit AND price > 0) OVER (PARTITION BY product_id) AS has_recent
-            FROM sales
+        ), lately AS (
+            SELECT {PRICE} FROM sold
+            WHERE price > 0 AND day >= DATE '{as_of}' - {settings.price_days} GROUP BY product_id
+        ), before AS (
+            SELECT {PRICE} FROM sold
+            WHERE price > 0 AND product_id NOT IN (SELECT product_id FROM lately)
+            GROUP BY product_id
         )
-        SELECT product_id, max(day) AS last_sold,
-            round(median(price) FILTER (used))::BIGINT AS price_micros,
-            min(day) FILTER (used) AS price_from, max(day) FILTER (used) AS price_to,
-            count(*) FILTER (used) AS price_sales,
-            coalesce(max(day) >= DATE '{as_of}' - {AVAILABLE_DAYS}, false) AS available
-        FROM (SELECT *, priced AND recent = has_recent AS used FROM judged)
-        GROUP BY product_id
+        SELECT product_id, last_sold, price_micros, price_from, price_to,
+            coalesce(price_sales, 0) AS price_sales,
+            last_sold >= DATE '{as_of}' - {AVAILABLE_DAYS} AS available
+        FROM (SELECT product_id, max(day) AS last_sold FROM sold GROUP BY product_id)
+        LEFT JOIN (FROM lately UNION ALL FROM before) USING (product_id)
     """
 
 

@@ -145,7 +145,7 @@ class CsvFile:
                         break
                     skipped.append(one.row)
                     end += 1
-                rows = np.setdiff1d(np.arange(first, end), skipped, assume_unique=True)
+                rows = np.delete(np.arange(first, end), [row - first for row in skipped])
                 first, passed = end, passed + len(skipped)
                 yield pa.RecordBatch.from_arrays(
                     [*batch.columns, pa.array(rows, pa.int64())], names=[*ours, "row"]

@@ -161,7 +161,7 @@ class Desk:
     ) -> None:
         self._connection, self._stream, self._origin = connection, stream, origin
         self._key, self._taken, self._wants_heads = key, taken, heads
-        self._known: dict[tuple[str, str], str] = {}
+        self._known: dict[str, dict[str, str]] = {kind: {} for kind in IDENTIFIERS}
         self._own = threading.local()
         self._people = [kind for kind in IDENTIFIERS if PEOPLE[kind] in stream.clean]
         # Text that goes into the log as it stands need not pass through the database.
@@ -266,12 +266,11 @@ class Desk:
         return found
 
     def _pseudonyms(self, kind: str, identifiers: pa.Array) -> pa.Array:
-        persons = []
-        for one in identifiers.to_pylist():
-            known = self._known.get((kind, one))
-            if known is None and one is not None:
-                known = self._known[kind, one] = pseudonym(self._key, kind, one)
-            persons.append(known)
+        known, wanted = self._known[kind], identifiers.to_pylist()
+        persons = list(map(known.get, wanted))
+        for place, one in enumerate(wanted):
+            if persons[place] is None and one is not None:
+                persons[place] = known[one] = pseudonym(self._key, kind, one)
         return pa.array(persons, TEXT)
 
     def _plain(self, found: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
@@ -290,12 +289,13 @@ class Desk:
     def _products(self, found: Mapping[str, pa.Array], texts: Mapping[str, pa.Array]) -> pa.Table:
         if self._stream.relation != "orders":
             return PRODUCTS.empty_table()
-        none = pa.nulls(len(found["item_id"]), TEXT)
-        titles = texts.get("product_title", none)
-        rows = pa.table([found["item_id"].cast(TEXT), titles.cast(TEXT)], schema=PRODUCTS)
-        return (
-            rows.group_by("product_id").aggregate([("title", "min")]).rename_columns(PRODUCTS.names)
-        )
+        items = found["item_id"]
+        if "product_title" not in texts:
+            sold = items.dictionary.take(pc.unique(items.indices))
+            return pa.table([sold, pa.nulls(len(sold), TEXT)], schema=PRODUCTS)
+        rows = pa.table([items.cast(TEXT), texts["product_title"].cast(TEXT)], schema=PRODUCTS)
+        least = rows.group_by("product_id").aggregate([("title", "min")])
+        return least.rename_columns(PRODUCTS.names)
 
 
 def spread(indices: pa.Array, values: pa.Array) -> pa.DictionaryArray:
