@@ -1,9 +1,9 @@
 """Audience: what is known of customers, how it held in the time that followed."""
 
-from benchmarks import customers
+from benchmarks import customers, recommend
 from benchmarks.harness import arguments, show
 
-PARTS = (customers,)
+PARTS = (customers, recommend)
 
 
 def main() -> None:

@@ -39,11 +39,17 @@ class Catalogue:
 
     @classmethod
     def of_titles(cls, titles: Sequence[str], vectors: Matrix, *, encoder: str = "") -> "Catalogue":
-        """Items of which only titles are known; a title's first word stands for the brand."""
+        """Items of which only titles are known; a title's first word stands for the brand.
+
+        Args:
+            titles: (I,)
+            vectors: (I, d) as they are to be used.
+            encoder: What made them.
+        """
         size = len(titles)
         return cls(
             ids=np.array([str(number) for number in range(size)]),
-            vectors=main_axes(vectors),
+            vectors=vectors,
             brands=codes([first_word(title) for title in titles]),
             categories=np.full(size, -1, np.int32),
             prices=np.full(size, np.nan, np.float32),
@@ -79,16 +85,41 @@ def first_word(title: str | None) -> str | None:
     return words[0] or None
 
 
-def main_axes(vectors: Matrix, size: int = MOST_AXES) -> Matrix:
-    """Vectors about their mean, on their main axes; zero rows (no text) stay zero.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axes:
+    """A turn of vectors onto their main axes about their mean; smaller, and the mean says nothing.
 
-    Args:
-        vectors: (I, d)
-        size: Most axes kept.
+    Attributes:
+        mean: (v,)
+        turn: (v, d)
     """
-    there = np.abs(vectors).sum(1) > 0
-    if vectors.shape[1] <= 1 or there.sum() < 3:
-        return vectors
-    centred = vectors - np.where(there[:, None], vectors[there].mean(0), 0.0)
-    _, turn = np.linalg.eigh(centred.T.astype(np.float64) @ centred)
-    return unit(np.asarray(centred @ turn[:, ::-1][:, :size], np.float32))
+
+    mean: Floats
+    turn: Floats
+
+    @classmethod
+    def of(cls, vectors: Matrix, size: int = MOST_AXES) -> "Axes | None":
+        """The axes of some vectors; None where they are too few to have any.
+
+        Args:
+            vectors: (I, v) zero rows (no text) do not count.
+            size: Most axes kept.
+        """
+        there = vectors[np.abs(vectors).sum(1) > 0]
+        if vectors.shape[1] <= 1 or len(there) < 3:
+            return None
+        mean = there.mean(0)
+        centred = (there - mean).astype(np.float64)
+        _, turn = np.linalg.eigh(centred.T @ centred)
+        return cls(mean=mean, turn=np.ascontiguousarray(turn[:, ::-1][:, :size], np.float32))
+
+    def __call__(self, vectors: Matrix) -> Matrix:
+        """(I, d) rows of length one; zero rows stay zero."""
+        there = (np.abs(vectors).sum(1) > 0)[:, None]
+        return unit(np.where(there, (vectors - self.mean) @ self.turn, 0.0).astype(np.float32))
+
+
+def main_axes(vectors: Matrix) -> Matrix:
+    """Vectors on their own main axes, see `Axes`; as they are where they have none."""
+    axes = Axes.of(vectors)
+    return vectors if axes is None else axes(vectors)

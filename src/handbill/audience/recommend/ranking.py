@@ -26,18 +26,14 @@ class Source(Protocol):
     def name(self) -> str:
         """For columns and cards."""
 
+    def fit(self, histories: Histories) -> "Source":
+        """Learn, and return what has learned; one that has learned before learns again or on."""
+
     def scores(self, histories: Histories) -> Scores:
         """(P, I) higher is likelier next."""
 
 
-class Fits(Source, Protocol):
-    """A source before it has learned."""
-
-    def fit(self, histories: Histories) -> "Fits":
-        """Learn, and return what has learned."""
-
-
-Fitting = TypeVar("Fitting", bound=Fits)
+Fitting = TypeVar("Fitting", bound=Source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

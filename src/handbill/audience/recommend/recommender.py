@@ -16,7 +16,7 @@ from handbill.audience.recommend.histories import MOST_EVENTS, Floats, Histories
 from handbill.audience.recommend.neighbours import CHOICES, TOGETHER, Alike
 from handbill.audience.recommend.pairs import look_up, ranks
 from handbill.audience.recommend.ranker import Ranker, fit_ranker, gather, order
-from handbill.audience.recommend.ranking import Fits, Quality, Source, best_of, lists, quality
+from handbill.audience.recommend.ranking import Quality, Source, best_of, lists, quality
 from handbill.audience.recommend.sources import AlikeText, Habit, Popular
 
 LEAST_PEOPLE = 200
@@ -153,7 +153,7 @@ def fit(
     catalogue: Catalogue,
     options: Options,
     *,
-    more: Sequence[Fits] = (),
+    more: Sequence[Source] = (),
     tell: Callable[[str, float], None] = lambda message, share: None,
 ) -> Recommender:
     """Learn both steps.
@@ -177,7 +177,7 @@ def fit(
     tell("what follows what", 0.0)
     # Where people buy the same again, habit decides, and the choice is not worth its time.
     follows = CHOICES[0] if repeats else best_of(CHOICES, histories, repeats=False)
-    unfitted: list[Fits] = [
+    unfitted: list[Source] = [
         follows, *_counting(repeats)[1:], TOGETHER, Alike(), AlikeText(catalogue=catalogue), *more
     ]  # fmt: skip
     tell("sources", 0.2)
@@ -254,5 +254,5 @@ def batches(histories: Histories) -> Iterator[tuple[int, Histories]]:
         yield start, histories.take(np.arange(start, min(start + BATCH, len(histories))))
 
 
-def _counting(repeats: bool) -> list[Fits]:
+def _counting(repeats: bool) -> list[Source]:
     return [CHOICES[0], Popular(), *([Habit()] if repeats else [])]

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from handbill.audience.recommend.catalogue import Catalogue
 from handbill.audience.recommend.histories import Histories
-from handbill.audience.recommend.ranking import Fits
+from handbill.audience.recommend.ranking import Source
 from handbill.audience.recommend.reading import catalogue_of, read_histories
 from handbill.audience.recommend.recommender import LEAST_PEOPLE, Options, Recommender, fit
 from handbill.audience.recommend.suggestions import NOBODY, TABLE
@@ -98,7 +98,7 @@ def write_recommendations(
 
 def _transformer(
     workspace: Workspace, catalogue: Catalogue, histories: Histories, settings: Settings
-) -> list[Fits]:
+) -> list[Source]:
     """The Transformer where the settings give it time and the shop has people enough."""
     learners = int((histories.last_occasions >= 1).sum())
     if settings.transformer_minutes == 0 or learners < LEAST_PEOPLE:

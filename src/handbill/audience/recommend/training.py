@@ -118,6 +118,24 @@ class Transformer:
         return states(self, histories) @ table(self.model).T
 
 
+def transferred(source: Transformer, catalogue: Catalogue) -> Transformer:
+    """What was learned in one shop, ready to go on in another.
+
+    Everything moves but the items' own embeddings, which start from their text alone.
+
+    Args:
+        source: Fitted.
+        catalogue: The other shop's items, vectors of the same encoder and axes.
+    """
+    assert source.model is not None  # noqa: S101  fitted before it moves
+    model = Behaviour(source.shape, catalogue.vectors)
+    moved = {k: v for k, v in _weights(source.model).items() if not k.startswith("own.")}
+    model.load_state_dict(moved, strict=False)
+    with torch.no_grad():
+        model.own.weight.zero_()
+    return replace(source, catalogue=catalogue, model=model)
+
+
 def table(model: Behaviour) -> Floats:
     """(I, d) item embeddings."""
     with torch.inference_mode():
