@@ -52,6 +52,25 @@ class SegmentFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """What is expected of all who ever bought.
+
+    Attributes:
+        people: They.
+        spend: Micros they are expected to pay in 90 days; None where that is unknown.
+        gone: How many of them are expected to buy nothing in 30 days.
+        auc: Of that, by model, on a day that is over; empty where it could not be tried.
+        used: The model that was used.
+    """
+
+    people: int
+    spend: float | None
+    gone: float
+    auc: dict[str, float]
+    used: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
     """All segments, the largest share of spend first.
 
@@ -59,11 +78,13 @@ class Customers:
         segments: At least one.
         people: In all segments.
         top: Segments that outspend their number, together: their share of people and of spend.
+        ahead: What is expected of them; None where there is not enough data.
     """
 
     segments: tuple[SegmentFigures, ...]
     people: int
     top: tuple[float, float]
+    ahead: Ahead | None = None
 
 
 SPEND = """
@@ -88,6 +109,10 @@ INTERESTS = """
     WHERE score / people > mean
     QUALIFY score >= ? * sum(score) OVER (PARTITION BY segment_id)
     ORDER BY segment_id, ratio DESC, category
+"""
+AHEAD = """
+    SELECT count(*) AS people, sum(spend_90_micros)::DOUBLE AS spend, sum(churn_30) AS gone
+    FROM {value} WHERE churn_30 IS NOT NULL
 """
 CHINESE = "SELECT DISTINCT category, category_zh FROM {products} WHERE category_zh IS NOT NULL"
 
@@ -114,7 +139,19 @@ def read_customers(reader: Reader, as_of: date) -> Customers | None:
     )
     top = [one for one in segments if one.share_spend > one.share_people]
     shares = (sum(one.share_people for one in top), sum(one.share_spend for one in top))
-    return Customers(segments=tuple(segments), people=people, top=shares)
+    return Customers(segments=tuple(segments), people=people, top=shares, ahead=_ahead(reader))
+
+
+def _ahead(reader: Reader) -> Ahead | None:
+    tables = reader.workspace.tables
+    rows = reader.rows(AHEAD, value=tables / "value.parquet")
+    if not rows or not rows[0]["people"]:
+        return None
+    record: Any = reader.json(tables / "value.json") or {"held_out": []}
+    tested: dict[str, Any] = next(
+        (one for one in record["held_out"] if one["target"] == "churn"), {}
+    )
+    return Ahead(**rows[0], auc=tested.get("auc") or {}, used=tested.get("used"))
 
 
 def _segment(
