@@ -20,7 +20,8 @@ def rows(count: int) -> list[str]:
     rng = random.Random(11)
     lines = []
     for number in range(count):
-        who = rng.choice(["anna", "ben", "", "cleo"])
+        buyer = ["anna", "ben", "", "cleo"][number // 3 % 4]
+        who = buyer if number % 3 == 0 else rng.choice(["", buyer])
         day, hour = rng.randint(1, 28), rng.randint(0, 23)
         paid = rng.choice(["9.90", "1", "no", "-3"])
         line = f"{who},o{number // 3},p{rng.randint(0, 9)},2026-04-{day:02} {hour:02}:00,1,{paid}"
