@@ -228,3 +228,18 @@ def test_limits_without_a_budget_contradict_nothing(
 ) -> None:
     with pytest.raises(SourceError, match="no events"):  # it came as far as the log
         run(workspace, shop, replace(SMALL, budget=0, frequency_cap=0), quiet)
+
+
+def test_a_stale_model_is_said_to_be(again: Workspace, shop: ShopProfile) -> None:
+    later = replace(shop, as_of=shop.as_of + timedelta(days=300))
+    for name, file in (("customers", "features"), ("affinity", "affinity")):
+        folder = again.tables / name
+        (folder / f"as_of={later.as_of}").mkdir()
+        shutil.copy(
+            folder / f"as_of={shop.as_of}" / f"{file}.parquet",
+            folder / f"as_of={later.as_of}" / f"{file}.parquet",
+        )
+    result = run(again, later, SMALL, quiet)
+    assert any("stale" in note.en and "293 days" in note.en for note in result.notes)
+    known = json.loads((again.tables / "response.json").read_text())
+    assert known["known_until"] == str(shop.as_of + timedelta(days=7))

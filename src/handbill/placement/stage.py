@@ -54,6 +54,9 @@ from handbill.workspace import Workspace, write_json, write_parquet
 
 MEMORY_GB = 2.0
 
+STALE_DAYS = 180
+"""Age of the newest whole outcome from which on the model is said to be stale."""
+
 WALK_FORWARD = pa.schema(
     [
         ("person", pa.string()),
@@ -143,10 +146,13 @@ def _respond(
     model = train(past, forward, moment, settings, near)
     if model.near is not None:
         record.notes.append(words.leans(model.near, model.redeemers))
+    known_until = max(one.ends_at for one in ended)
+    if (age := (moment - known_until).days) > STALE_DAYS:
+        record.notes.append(words.stale(age))
     known = pd.concat([one.pairs for one in forward if one.campaign.ends_at <= moment])
     segments = dict(zip(*people[["person", "segment_id"]].to_numpy(dtype=str).T, strict=True))
     whole, quality = by_segment(known, segments, settings.seed)
-    metrics = whole.record()
+    metrics = {**whole.record(), "known_until": known_until.date().isoformat()}
     record.outputs.append(save(model, workspace.models / "response", metrics))
     heads = read_heads(workspace, con, segments, shop.as_of)
     record.outputs.append(
@@ -155,7 +161,8 @@ def _respond(
             {
                 "model": model.version,
                 "near": model.near,
-                "quality": metrics,
+                "known_until": metrics["known_until"],
+                "quality": whole.record(),
                 "segments": {name: one.record() for name, one in quality.items()},
                 "heads": [one.record() for one in heads],
             },

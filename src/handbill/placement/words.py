@@ -30,6 +30,16 @@ def leans(habit: str, redeemers: int) -> Text:
     )
 
 
+def stale(days: int) -> Text:
+    """How old the newest outcome is that the model knows."""
+    return Text(
+        en=f"The response model is stale: the newest campaign whose outcome it knows ended {days} "
+        "days ago. Mail a small campaign first, or trust its probabilities less.",
+        zh=f"响应模型已过时：它所知的最近一次活动在 {days} 天前就已结束。"
+        "建议先做一次小规模活动，否则请对概率打折看待。",
+    )
+
+
 def no_walk_forward(settings: Settings) -> Text:
     """Why nothing was scored forward in time."""
     return Text(
