@@ -19,7 +19,7 @@ from handbill.audience.recommend.catalogue import Catalogue
 from handbill.audience.recommend.histories import Histories
 from handbill.audience.recommend.ranking import lists, quality
 from handbill.audience.recommend.sources import Popular
-from handbill.audience.recommend.training import Training, Transformer
+from handbill.audience.recommend.training import Training, Transformer, outlook, transferred
 
 SMALL = Shape(width=32, blocks=1, heads=2, dropout=0.1, length=12)
 QUICK = Training(
@@ -119,6 +119,46 @@ def test_a_wait_that_goes_on_prefers_longer_ones() -> None:
     assert wait_loss(long, **open_end) < wait_loss(short, **open_end)
     came = {"bucket": torch.tensor([1]), "happened": torch.tensor([True])}
     assert wait_loss(short, **came) < wait_loss(long, **came)
+
+
+def test_the_heads_tell_the_hasty_and_rich_from_the_slow_and_poor(catalogue: Catalogue) -> None:
+    """Even people buy daily for 50, from items 0 to 9; odd ones every 20 days for 5, others."""
+    people = [[(one % 2) * 10 + step % 10 for step in range(12)] for one in range(120)]
+    histories = Histories.of_sequences(people, len(catalogue))
+    odd = histories.owners % 2 == 1
+    timed = replace(
+        histories,
+        seconds=1_700_000_000 + histories.occasions * np.where(odd, 20, 1) * 86_400,
+        prices=np.where(odd, 5.0, 50.0).astype(np.float32),
+    )
+    training = replace(QUICK, epochs=12, patience=12, heads=1.0)
+    learned = transformer(catalogue, training=training).fit(timed)
+    before = timed.without_last()
+    found = outlook(learned, before)
+    week = found.purchase_within[:, 2]
+    assert week[0::2].min() > 0.7
+    assert week[1::2].max() < 0.3
+    assert np.median(found.value[0::2]) > 3 * np.median(found.value[1::2])
+    assert np.allclose(found.kinds.sum(1), 1, atol=1e-5)
+    assert found.kinds[:, 0].min() > 0.5  # everyone buys, nobody looks
+
+
+def test_what_was_learned_moves_to_another_shop(markov: Histories, catalogue: Catalogue) -> None:
+    learned = transformer(catalogue, training=replace(QUICK, epochs=3)).fit(markov)
+    other = plain_catalogue(25)
+    moved = transferred(learned, other)
+    assert moved.model is not None
+    assert learned.model is not None
+    assert not moved.model.own.weight.any()
+    assert torch.equal(moved.model.text.weight, learned.model.text.weight)
+    some = Histories.of_sequences([[1, 2, 24], [3]], 25)
+    assert moved.scores(some).shape == (2, 25)
+    assert np.isfinite(moved.fit(some).scores(some)).all()
+
+
+def plain_catalogue(size: int) -> Catalogue:
+    vectors = np.random.default_rng(4).normal(size=(size, 8)).astype(np.float32)
+    return Catalogue.of_titles(["x"] * size, vectors)
 
 
 def test_timed_histories_train(catalogue: Catalogue, markov: Histories) -> None:

@@ -5,7 +5,6 @@ People unknown to the log are served by the rows of nobody: what is popular now.
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -161,9 +160,6 @@ def _save(
             for number, booster in enumerate(model.ranker.trees):
                 text = booster.model_to_string()
                 (part / f"trees-{number}.txt").write_text(text, encoding="utf-8")
-        behaviour = workspace.models / "behaviour"
-        for stored in sorted(behaviour.glob("behaviour.safetensors")):
-            shutil.copy(stored, part / stored.name)
         write_json(part / "card.json", {"version": version, **record})
     return workspace.models / "recommender" / version
 

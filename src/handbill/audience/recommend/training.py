@@ -166,6 +166,41 @@ def states(source: Transformer, histories: Histories) -> Floats:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What the other heads say of each person after their last event.
+
+    Attributes:
+        kinds: (P, K + 1) probability of each of `KINDS` next, and of nothing.
+        purchase_within: (P, WAITS) probability that the next purchase comes within 1, 3, 7, 15, ...
+            days (2 ** (n + 1) - 1); it is conditional on the times that the log shows.
+        value: (P,) median of the next basket's value, one unit of each line, in units of currency.
+    """
+
+    kinds: Floats
+    purchase_within: Floats
+    value: Floats
+
+
+def outlook(source: Transformer, histories: Histories) -> Outlook:
+    """Ask the heads for the next kind of event, the next purchase and its value.
+
+    Args:
+        source: Fitted on histories with times; without times these heads learned nothing.
+        histories: (P)
+    """
+    model = source.model
+    assert model is not None  # noqa: S101  fitted before it is asked
+    with torch.inference_mode():
+        after = torch.from_numpy(states(source, histories)).to(model.own.weight.device)
+        kinds = model.next_kind(after).softmax(-1)
+        waits = model.wait(after).softmax(-1).cumsum(-1)
+        value = model.value(after)[:, 0].expm1().clamp(min=0)
+    return Outlook(
+        kinds=kinds.cpu().numpy(), purchase_within=waits.cpu().numpy(), value=value.cpu().numpy()
+    )
+
+
 def _train(source: Transformer, model: Behaviour, histories: Histories) -> None:
     """Train until held-out people's lists get no better; the best weights stay."""
     training = source.training
