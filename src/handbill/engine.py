@@ -135,7 +135,8 @@ def collect(backend: Engine, table: "ibis.Table") -> pa.Table:
     """A table's rows; of Spark they come as Arrow, without pandas in between."""
     if isinstance(backend, Backend):
         return table.to_pyarrow()
-    return backend._session.sql(backend.compile(table)).toArrow()
+    rows = backend._session.sql(backend.compile(table)).toArrow()
+    return rows.cast(table.schema().to_pyarrow())
 
 
 def prepare(
@@ -152,11 +153,10 @@ def prepare(
         Gives the rows; takes one value for each parameter, in their order.
     """
     places = {parameter: PLACE + rank for rank, parameter in enumerate(parameters)}
-    sql = backend.compile(table, params=places)
-    if not isinstance(backend, Backend):
-        return lambda *values: backend._session.sql(_placed(sql, values)).toArrow()
-    schema = table.schema().to_pyarrow()
-    return lambda *values: backend.con.sql(_placed(sql, values)).to_arrow_table().cast(schema)
+    sql, schema = backend.compile(table, params=places), table.schema().to_pyarrow()
+    if isinstance(backend, Backend):
+        return lambda *values: backend.con.sql(_placed(sql, values)).to_arrow_table().cast(schema)
+    return lambda *values: backend._session.sql(_placed(sql, values)).toArrow().cast(schema)
 
 
 def _placed(sql: str, values: tuple[int, ...]) -> str:
