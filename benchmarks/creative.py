@@ -1,9 +1,9 @@
 """The creative stage's quality and speed: what the checks find; what the writer writes."""
 
-from benchmarks import claims
+from benchmarks import claims, served
 from benchmarks.harness import arguments, show
 
-PARTS = (claims,)
+PARTS = (claims, served)
 
 
 def main() -> None:
