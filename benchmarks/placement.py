@@ -1,9 +1,9 @@
 """Placement's quality and speed: ranking, plan, bidding, pacing, bandits, off-policy evaluation."""
 
-from benchmarks import auction, backtest, bandits, few, ipinyou, off_policy, pacing, plan
+from benchmarks import auction, backtest, bandits, cold, few, ipinyou, off_policy, pacing, plan
 from benchmarks.harness import arguments, show
 
-PARTS = (backtest, few, plan, ipinyou, auction, pacing, bandits, off_policy)
+PARTS = (backtest, few, plan, ipinyou, auction, pacing, bandits, cold, off_policy)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from handbill.placement.bandits.bandit import (
     NeuralLinear,
     choose,
 )
+from handbill.placement.bandits.cold import cold_weights, likeness
 from handbill.placement.bandits.delayed import DelayedFeedback
 
 __all__ = [
@@ -18,4 +19,6 @@ __all__ = [
     "LinearThompson",
     "NeuralLinear",
     "choose",
+    "cold_weights",
+    "likeness",
 ]

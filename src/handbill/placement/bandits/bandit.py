@@ -70,8 +70,22 @@ class LinearArms:
         self._prior = prior
         self.inverse = np.tile(np.eye(size) / prior, (arms, 1, 1))  # (K, D, D)
         self._quick = self.inverse.astype(np.float32)  # half the memory to read for each choice
+        self._start = np.zeros((arms, size))
         self._moment = np.zeros((arms, size))
         self.weights = np.zeros((arms, size))
+
+    def start(self, arm: int, weights: Floats) -> None:
+        """Begin an arm at weights (D,) instead of 0, such as those of creatives with like texts.
+
+        Raises:
+            SourceError: There is no such arm, or the weights are no D finite numbers.
+        """
+        arms, size = self.weights.shape
+        if not 0 <= arm < arms or weights.shape != (size,) or not np.isfinite(weights).all():
+            raise SourceError(f"arm {arm} of {arms} needs ({size},) finite weights to start at")
+        self._moment[arm] += self._prior * (weights - self._start[arm])
+        self._start[arm] = weights
+        self.weights[arm] = self.inverse[arm] @ self._moment[arm]
 
     def scores(self, context: Floats) -> tuple[Floats, Floats]:
         """Means (K,) and variances (K,) of the arms' rewards in units of the noise's variance."""
@@ -115,7 +129,7 @@ class LinearArms:
         precision = keep * np.linalg.inv(self.inverse) + (1 - keep) * self._prior * np.eye(size)
         self.inverse = np.linalg.inv(precision).astype(np.float64)
         self._quick = self.inverse.astype(np.float32)
-        self._moment *= keep
+        self._moment = keep * self._moment + (1 - keep) * self._prior * self._start
         self.weights = np.einsum("kij,kj->ki", self.inverse, self._moment)
 
 
