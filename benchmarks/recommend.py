@@ -6,7 +6,7 @@ one day is the data's own, which may flatter whoever reads the order closely; th
 so a split by time is not possible on it.
 
 The Complete Journey: each household's last basket among all products, and what came in the last
-four weeks as a split by time.
+month as a split by time.
 """
 
 import atexit
@@ -37,7 +37,8 @@ from handbill.audience.recommend.ranking import Source, lists, quality
 from handbill.audience.recommend.reading import catalogue_of, read_histories
 from handbill.audience.recommend.recommender import Options, Recommender, fit
 from handbill.audience.recommend.sources import AlikeText
-from handbill.audience.recommend.training import Training, Transformer, transferred
+from handbill.audience.recommend.training import Training
+from handbill.audience.recommend.transformer import Transformer, transferred
 from handbill.engine import connect, read_parquet
 from handbill.shop import Shop
 from handbill.trust.reading import read_log
@@ -387,32 +388,29 @@ def basket(quick: bool) -> Found:
     histories, catalogue = journey()
     if quick:
         histories = histories.take(np.arange(0, len(histories), 6))
-    found: dict[str, float | int] = {}
-    whole = {"basket": histories}
+    splits = {"basket": (histories.without_last(), histories.last())}
     if not quick:
-        whole["basket_by_time"] = _until(histories, date(2017, 12, 1))
-    for name, some in whole.items():
-        known, wanted = some.without_last(), some.last()
-        if name == "basket_by_time":
-            known, wanted = _by_time(histories, date(2017, 12, 1))
-        model = fit(known, catalogue, Options())
-        counted = fit(known, catalogue, Options(learn=False))
-        ours = quality(model.recommend(known, 10).items, wanted)
-        plain = quality(counted.recommend(known, 10).items, wanted)
-        best = {}
-        for source in (PersonalFrequency(), Tifu()):
-            alone = quality(lists(source.fit(known), known, 10, repeats=True), wanted)
-            found[f"{name}_{source.name}_recall10"] = round(alone.recall, 4)
-            found[f"{name}_{source.name}_ndcg10"] = round(alone.ndcg, 4)
-            best[source.name] = alone
-        found |= {
-            f"{name}_recall10": round(ours.recall, 4),
-            f"{name}_ndcg10": round(ours.ndcg, 4),
-            f"{name}_counted_recall10": round(plain.recall, 4),
-            f"{name}_counted_ndcg10": round(plain.ndcg, 4),
-            f"{name}_recall10_best_baseline": round(max(one.recall for one in best.values()), 4),
-            f"{name}_ndcg10_best_baseline": round(max(one.ndcg for one in best.values()), 4),
+        splits["basket_by_time"] = by_time(histories, date(2017, 12, 1))
+    found: dict[str, float | int] = {}
+    for name, (known, wanted) in splits.items():
+        asked = {
+            name: fit(known, catalogue, Options()),
+            f"{name}_counted": fit(known, catalogue, Options(learn=False)),
         }
+        results = {
+            each: quality(model.recommend(known, 10).items, wanted) for each, model in asked.items()
+        }
+        baselines: list[Source] = [PersonalFrequency(), Tifu()]
+        for source in baselines:
+            chosen = lists(source.fit(known), known, 10, repeats=True)
+            results[f"{name}_{source.name}"] = quality(chosen, wanted)
+        for each, result in results.items():
+            found[f"{each}_recall10"] = round(result.recall, 4)
+            found[f"{each}_ndcg10"] = round(result.ndcg, 4)
+        for measure in ("recall10", "ndcg10"):
+            found[f"{name}_{measure}_best_baseline"] = max(
+                found[f"{name}_{source.name}_{measure}"] for source in baselines
+            )
     return found, [
         "basket: the last of each household; basket_by_time: everyone's first after 1 December, "
         "from what was before; TIFU-KNN as published (m 7, k 300, 0.9, 0.7, alpha 0.7)",
@@ -434,18 +432,14 @@ def journey() -> tuple[Histories, Catalogue]:
     return histories, replace(catalogue, in_stock=np.ones(len(catalogue), np.bool_))
 
 
-def _until(histories: Histories, day: date) -> Histories:
-    return histories.keep(histories.seconds < _second(day))
-
-
-def _by_time(histories: Histories, day: date) -> tuple[Histories, Sparse]:
+def by_time(histories: Histories, day: date) -> tuple[Histories, Sparse]:
     """What was before a day, and everyone's first basket from that day on."""
     later = histories.keep(histories.seconds >= _second(day))
     first = np.full(len(later), -1, np.int64)
     some = later.lengths > 0
     first[some] = later.occasions[later.offsets[:-1][some]]
     wanted = later.keep(later.occasions == first[later.owners]).counts()
-    return _until(histories, day), wanted
+    return histories.keep(histories.seconds < _second(day)), wanted
 
 
 def _second(day: date) -> float:

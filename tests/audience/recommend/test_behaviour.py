@@ -19,7 +19,8 @@ from handbill.audience.recommend.catalogue import Catalogue
 from handbill.audience.recommend.histories import Histories
 from handbill.audience.recommend.ranking import lists, quality
 from handbill.audience.recommend.sources import Popular
-from handbill.audience.recommend.training import Training, Transformer, outlook, transferred
+from handbill.audience.recommend.training import Training
+from handbill.audience.recommend.transformer import Transformer, outlook, transferred
 
 SMALL = Shape(width=32, blocks=1, heads=2, dropout=0.1, length=12)
 QUICK = Training(

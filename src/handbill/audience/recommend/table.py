@@ -102,7 +102,9 @@ def _transformer(
     learners = int((histories.last_occasions >= 1).sum())
     if settings.transformer_minutes == 0 or learners < LEAST_PEOPLE:
         return []
-    from handbill.audience.recommend.training import Training, Transformer  # torch is slow to load
+    # torch is slow to load
+    from handbill.audience.recommend.training import Training
+    from handbill.audience.recommend.transformer import Transformer
 
     training = Training(
         minutes=settings.transformer_minutes, tracker=settings.tracker, seed=settings.seed

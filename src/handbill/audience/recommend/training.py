@@ -1,20 +1,15 @@
-"""Training the Transformer: early stopping on people held out, and checkpoints that resume.
+"""How the Transformer learns: batches of histories, epoch after epoch.
 
 Chance is drawn from the seed and the epoch's number, so a run that was interrupted and resumed ends
 with the same weights as one that was not.
 """
 
 import contextlib
-import hashlib
-import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from handbill.audience.recommend.behaviour import (
@@ -22,23 +17,12 @@ from handbill.audience.recommend.behaviour import (
     Behaviour,
     Coded,
     Shape,
-    code,
-    edges,
     item_loss,
     next_occasions,
     value_loss,
     wait_loss,
 )
-from handbill.audience.recommend.catalogue import Catalogue
-from handbill.audience.recommend.histories import Floats, Histories, Ints
-from handbill.audience.recommend.ranking import lists, quality
-from handbill.audience.recommend.tracking import Silent, Tracker, open_tracker
-from handbill.workspace import read_json, replacing, write_json
-
-HELD_OUT = 2_000
-"""Most people whose last occasion tells when to stop."""
-MAY_CHANGE = ("epochs", "patience", "minutes", "tracker", "refit_epochs")
-"""Settings with which a checkpoint may be gone on from."""
+from handbill.audience.recommend.histories import Histories, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,192 +60,6 @@ class Training:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transformer:
-    """The Transformer as a source of candidates.
-
-    Attributes:
-        catalogue: The items.
-        shape: Its size.
-        training: How it learns.
-        folder: For checkpoints and TensorBoard; None keeps neither.
-        model: What was learned; None before.
-        prices: (8,) bounds of the price buckets.
-        name: For columns and cards.
-    """
-
-    catalogue: Catalogue
-    shape: Shape = field(default_factory=Shape)
-    training: Training = field(default_factory=Training)
-    folder: Path | None = None
-    model: Behaviour | None = field(default=None, repr=False)
-    prices: Floats | None = field(default=None, repr=False)
-    name: str = "behaviour"
-
-    def fit(self, histories: Histories) -> "Transformer":
-        """Learn; one that has learned before goes on for `refit_epochs`."""
-        if self.model is not None and self.prices is not None:
-            model = _copy(self.model)
-            _refit(model, histories, self.prices, self.training)
-            return replace(self, model=model)
-        with torch.random.fork_rng():
-            torch.manual_seed(self.training.seed)
-            model = Behaviour(self.shape, self.catalogue.vectors)
-        prices = edges(histories)
-        fitted = replace(self, model=model, prices=prices)
-        _train(fitted, model, histories)
-        return fitted
-
-    def scores(self, histories: Histories) -> Floats:
-        """(P, I) inner product of each person's state with each item."""
-        assert self.model is not None  # noqa: S101  fitted before it is asked
-        return states(self, histories) @ table(self.model).T
-
-
-def transferred(source: Transformer, catalogue: Catalogue) -> Transformer:
-    """What was learned in one shop, ready to go on in another.
-
-    Everything moves but the items' own embeddings, which start from their text alone.
-
-    Args:
-        source: Fitted.
-        catalogue: The other shop's items, vectors of the same encoder and axes.
-    """
-    assert source.model is not None  # noqa: S101  fitted before it moves
-    model = Behaviour(source.shape, catalogue.vectors)
-    moved = {k: v for k, v in _weights(source.model).items() if not k.startswith("own.")}
-    model.load_state_dict(moved, strict=False)
-    with torch.no_grad():
-        model.own.weight.zero_()
-    return replace(source, catalogue=catalogue, model=model)
-
-
-def table(model: Behaviour) -> Floats:
-    """(I, d) item embeddings."""
-    with torch.inference_mode():
-        model.eval()
-        device = model.own.weight.device
-        found: Floats = model.item(torch.arange(model.size, device=device)).cpu().numpy()
-    return found
-
-
-def states(source: Transformer, histories: Histories) -> Floats:
-    """(P, d) each person's state after the last event; zero without any."""
-    model, prices = source.model, source.prices
-    assert model is not None and prices is not None  # noqa: S101  fitted before it is asked
-    model.eval()
-    newest = histories.newest(source.shape.length)
-    coded = code(newest, prices)
-    found = np.zeros((len(histories), source.shape.width), np.float32)
-    lengths = newest.lengths
-    some = np.flatnonzero(lengths > 0)
-    some = some[np.argsort(lengths[some], kind="stable")]
-    with torch.inference_mode():
-        for start in range(0, len(some), 1_024):
-            people = some[start : start + 1_024]
-            batch, _ = _padded(coded, newest.offsets[people], lengths[people], model)
-            last = torch.from_numpy(lengths[people] - 1).to(batch["items"].device)
-            rows = torch.arange(len(people), device=last.device)
-            found[people] = model(batch)[rows, last].float().cpu().numpy()
-    return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """What the other heads say of each person after their last event.
-
-    Attributes:
-        kinds: (P, K + 1) probability of each of `KINDS` next, and of nothing.
-        purchase_within: (P, WAITS) probability that the next purchase comes within 1, 3, 7, 15, ...
-            days (2 ** (n + 1) - 1); it is conditional on the times that the log shows.
-        value: (P,) median of the next basket's value, one unit of each line, in units of currency.
-    """
-
-    kinds: Floats
-    purchase_within: Floats
-    value: Floats
-
-
-def outlook(source: Transformer, histories: Histories) -> Outlook:
-    """Ask the heads for the next kind of event, the next purchase and its value.
-
-    Args:
-        source: Fitted on histories with times; without times these heads learned nothing.
-        histories: (P)
-    """
-    model = source.model
-    assert model is not None  # noqa: S101  fitted before it is asked
-    with torch.inference_mode():
-        after = torch.from_numpy(states(source, histories)).to(model.own.weight.device)
-        kinds = model.next_kind(after).softmax(-1)
-        waits = model.wait(after).softmax(-1).cumsum(-1)
-        value = model.value(after)[:, 0].expm1().clamp(min=0)
-    return Outlook(
-        kinds=kinds.cpu().numpy(), purchase_within=waits.cpu().numpy(), value=value.cpu().numpy()
-    )
-
-
-def _train(source: Transformer, model: Behaviour, histories: Histories) -> None:
-    """Train until held-out people's lists get no better; the best weights stay."""
-    training = source.training
-    inside, judge = _hold_out(histories, training.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
-    lesson = Lesson.of(inside, source)
-    optimiser = _optimiser(model, training)
-    course = Course.open(source, model, optimiser, histories)
-    tracker: Tracker = Silent()
-    if source.folder is not None:
-        tracker = open_tracker(training.tracker, source.folder, _plain(source))
-    deadline = time.monotonic() + training.minutes * 60
-    try:
-        while course.epoch < training.epochs and course.bad < training.patience:
-            loss = lesson.epoch(model, optimiser, course.epoch, deadline)
-            ndcg = judge(source)
-            tracker.log(course.epoch, {"loss": loss, "ndcg": ndcg}, time.time())
-            course.ended(model, optimiser, ndcg)
-            if time.monotonic() > deadline:
-                break
-    finally:
-        tracker.close()
-    model.load_state_dict(course.best_weights, strict=False)
-
-
-def _refit(model: Behaviour, histories: Histories, prices: Floats, training: Training) -> None:
-    """A few more epochs, with the last events, at a lower rate."""
-    training = replace(training, learning_rate=training.learning_rate / 4)
-    lesson = Lesson(histories, model.shape, training, code(histories, prices))
-    optimiser = _optimiser(model, training)
-    deadline = time.monotonic() + training.minutes * 60
-    for epoch in range(training.refit_epochs):
-        lesson.epoch(model, optimiser, 10_000 + epoch, deadline)
-
-
-def _optimiser(model: Behaviour, training: Training) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(
-        model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay,
-        betas=(0.9, 0.98),
-    )  # fmt: skip
-
-
-def _hold_out(histories: Histories, seed: int) -> tuple[Histories, Callable[[Transformer], float]]:
-    """Histories without some people's last occasion, and a judge by those."""
-    rng = np.random.default_rng(seed)
-    some = np.flatnonzero(histories.last_occasions >= 1)
-    count = min(HELD_OUT, max(1, len(some) // 5)) if len(some) else 0
-    held = np.sort(rng.choice(some, count, replace=False))
-    out = np.zeros(len(histories), np.bool_)
-    out[held] = True
-    inside = histories.keep(~(out[histories.owners] & (histories.ages == 0)))
-    wanted, asked = histories.last()[held], inside.take(held)
-    again = asked.counts().multiply(wanted).nnz > 0.02 * wanted.nnz
-
-    def judge(source: Transformer) -> float:
-        return quality(lists(source, asked, 10, repeats=again), wanted).ndcg
-
-    return inside, judge
-
-
 class Lesson:
     """Batches of one set of histories, epoch after epoch.
 
@@ -283,13 +81,7 @@ class Lesson:
         popularity = np.bincount(histories.items, minlength=histories.size).astype(np.float64)
         share = popularity / max(popularity.sum(), 1) / 2 + 0.5 / histories.size
         self._share = torch.from_numpy(share.astype(np.float32))
-
-    @classmethod
-    def of(cls, histories: Histories, source: Transformer) -> "Lesson":
-        """With the source's shape, training and price buckets."""
-        assert source.prices is not None  # noqa: S101  set by `fit`
-        coded = code(histories, source.prices)
-        return cls(histories, source.shape, source.training, coded)
+        self._chance = self._share.log()
 
     def epoch(
         self, model: Behaviour, optimiser: torch.optim.Optimizer, number: int, deadline: float
@@ -340,7 +132,7 @@ class Lesson:
     def _loss(self, model: Behaviour, windows: Ints, rng: np.random.Generator) -> Tensor | None:
         """Of all heads together; None where nothing follows."""
         device = model.own.weight.device
-        batch, events = _padded(self._coded, self._starts[windows], self._lengths[windows], model)
+        batch, events = padded(self._coded, self._starts[windows], self._lengths[windows], model)
         flat = model(batch)[torch.from_numpy(events >= 0).to(device)]  # (M, d)
         event = events[events >= 0]
         total = torch.zeros((), device=device)
@@ -353,7 +145,7 @@ class Lesson:
         total = item_loss(
             model, flat[torch.from_numpy(follows).to(device)],
             torch.from_numpy(self._items[target].astype(np.int64)).to(device),
-            negatives.to(device), self._share.log().to(device), self._training.correction,
+            negatives.to(device), self._chance.to(device), self._training.correction,
         )  # fmt: skip
         if self._training.heads and self._coded.timed:
             total = total + self._training.heads * self._other_heads(model, flat, event)
@@ -374,102 +166,12 @@ class Lesson:
         return loss
 
 
-@dataclass(slots=True)
-class Course:
-    """How far training is.
-
-    Attributes:
-        folder: Of the checkpoint; None keeps none.
-        key: Hash of what is learned from and how.
-        epoch: Epochs that have ended.
-        best: Best held-out NDCG.
-        bad: Epochs since.
-        best_weights: Of that epoch.
-    """
-
-    folder: Path | None
-    key: str
-    epoch: int
-    best: float
-    bad: int
-    best_weights: dict[str, Tensor]
-
-    @classmethod
-    def open(
-        cls, source: Transformer, model: Behaviour, optimiser: torch.optim.Optimizer,
-        histories: Histories,
-    ) -> "Course":  # fmt: skip
-        """From the checkpoint where one of the same key lies, else from the beginning."""
-        # How long to train may change; the rest makes it another training.
-        settings = json.dumps(
-            {key: value for key, value in _plain(source).items() if key not in MAY_CHANGE},
-            sort_keys=True,
-        )
-        digest = hashlib.sha256(settings.encode() + histories.items.tobytes())
-        digest.update(histories.offsets.tobytes() + source.catalogue.vectors.tobytes())
-        key = digest.hexdigest()
-        fresh = cls(source.folder, key, 0, -1.0, 0, _weights(model))
-        card = source.folder / "checkpoint.json" if source.folder is not None else None
-        if card is None or source.folder is None or not card.exists():
-            return fresh
-        record = read_json(card)
-        if record["key"] != key:
-            return fresh
-        stored = load_file(source.folder / record["file"])
-        model.load_state_dict(_part(stored, "model."), strict=False)
-        _restore(optimiser, _part(stored, "optimiser."))
-        best = _part(stored, "best.")
-        return cls(source.folder, key, record["epoch"], record["best"], record["bad"], best)
-
-    def ended(self, model: Behaviour, optimiser: torch.optim.Optimizer, ndcg: float) -> None:
-        """Note an epoch's end, on disk where there is a folder."""
-        self.epoch += 1
-        self.bad += 1
-        if ndcg > self.best:
-            self.best, self.bad, self.best_weights = ndcg, 0, _weights(model)
-        if self.folder is None:
-            return
-        stored = {f"model.{name}": value for name, value in _weights(model).items()}
-        stored |= {f"best.{name}": value.clone() for name, value in self.best_weights.items()}
-        for number, one in optimiser.state_dict()["state"].items():
-            stored |= {f"optimiser.{number}.{name}": torch.as_tensor(one[name]) for name in one}
-        name = f"checkpoint-{self.epoch % 2}.safetensors"
-        with replacing(self.folder / name) as part:
-            save_file({key: value.contiguous() for key, value in stored.items()}, part)
-        record = {"key": self.key, "file": name, "epoch": self.epoch, "best": self.best}
-        write_json(self.folder / "checkpoint.json", {**record, "bad": self.bad})
-
-
-def _weights(model: Behaviour) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-
-
-def _part(stored: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in stored.items()
-        if name.startswith(prefix)
-    }
-
-
-def _restore(optimiser: torch.optim.Optimizer, stored: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in stored.items():
-        number, what = name.split(".", 1)
-        state.setdefault(int(number), {})[what] = value
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-
-
-def _copy(model: Behaviour) -> Behaviour:
-    vectors: Tensor = model.vectors
-    twin = Behaviour(model.shape, vectors[:-1].cpu().numpy())
-    twin.load_state_dict(_weights(model), strict=False)
-    twin.to(model.own.weight.device)
-    return twin
-
-
-def _plain(source: Transformer) -> dict[str, float]:
-    return {**asdict(source.shape), **asdict(source.training)}
+def optimiser_of(model: Behaviour, training: Training) -> torch.optim.Optimizer:
+    """AdamW with the settings of a training."""
+    return torch.optim.AdamW(
+        model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay,
+        betas=(0.9, 0.98),
+    )  # fmt: skip
 
 
 def _warm(optimiser: torch.optim.Optimizer, training: Training, step: int) -> None:
@@ -497,7 +199,7 @@ def _windows(histories: Histories, length: int) -> tuple[Ints, Ints]:
     return np.array(starts, np.int64), np.array(lengths, np.int64)
 
 
-def _padded(coded: Coded, starts: Ints, lengths: Ints, model: Behaviour) -> tuple[Batch, Ints]:
+def padded(coded: Coded, starts: Ints, lengths: Ints, model: Behaviour) -> tuple[Batch, Ints]:
     """Stretches side by side, padded behind: inputs (B, T), and the events' numbers, -1 beyond."""
     longest = int(lengths.max())
     steps = np.arange(longest)
