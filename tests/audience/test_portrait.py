@@ -2,12 +2,15 @@
 
 import json
 import re
+import shutil
+from copy import copy
 from dataclasses import asdict, replace
 from datetime import date
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.audience.conftest import Corner
 
 from handbill.audience import Settings
 from handbill.audience.next_action import Signals, next_action
@@ -15,6 +18,7 @@ from handbill.console.person import Planned, Portrait, read_person
 from handbill.console.portrait import plain, tell, write_portrait
 from handbill.console.reading import reading
 from handbill.types import Text
+from handbill.workspace import Workspace
 
 AS_OF = "2026-03-31"
 
@@ -52,6 +56,13 @@ def life(corner):
     corner.run(AS_OF, Settings(recommendations=0, min_segment=10, max_segments=3))
 
 
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    corner = Corner(tmp_path_factory.mktemp("lived") / "corner")
+    life(corner)
+    return corner
+
+
 def portrait(corner, person):
     shop = corner.profile(AS_OF)
     with reading(corner.workspace, "UTC") as reader:
@@ -85,8 +96,8 @@ def flat(value):
     return [value]
 
 
-def test_a_persons_page_rests_on_what_they_did(corner):
-    life(corner)
+def test_a_persons_page_rests_on_what_they_did(lived, tmp_path):
+    corner = lived
     ann = portrait(corner, "ann")
     assert (ann.visits, ann.baskets) == (43, 43)  # neither the robot's nor the next day's
     assert (ann.first, ann.last) == (date(2026, 1, 2), date(2026, 3, 28))
@@ -113,14 +124,15 @@ def test_a_persons_page_rests_on_what_they_did(corner):
     assert "Not enough data." in plain(dee, "en") and "数据不足" in plain(dee, "zh")
     assert portrait(corner, "nobody") is None
 
-    page = write_portrait(ann, corner.profile(AS_OF), corner.workspace.root / "ann.html")
+    page = write_portrait(ann, corner.profile(AS_OF), tmp_path / "ann.html")
     html = page.read_text(encoding="utf-8")
     assert "牛奶" in html and "Milk" in html and "http" not in html.replace("http-equiv", "")
     assert json.dumps(asdict(ann), default=str)
 
 
-def test_what_the_plan_holds_comes_before_a_suggestion(corner):
-    life(corner)
+def test_what_the_plan_holds_comes_before_a_suggestion(lived, tmp_path):
+    corner = copy(lived)
+    corner.workspace = Workspace(shutil.copytree(lived.workspace.root, tmp_path / "corner"))
     offers = corner.workspace.catalog / "offers.parquet"
     table = pq.read_table(offers)
     labels = pa.array(["Milk <all>"] * table.num_rows)
@@ -137,7 +149,7 @@ def test_what_the_plan_holds_comes_before_a_suggestion(corner):
         probability=0.31,
     )  # fmt: skip
     assert "31%" in plain(ann, "zh")
-    page = write_portrait(ann, corner.profile(AS_OF), corner.workspace.root / "ann.html")
+    page = write_portrait(ann, corner.profile(AS_OF), tmp_path / "ann.html")
     assert "Milk &lt;all&gt;" in page.read_text(encoding="utf-8")
 
 
