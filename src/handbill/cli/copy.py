@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +26,13 @@ Market = Annotated[
     str, typer.Option(help="cn, eu, uk or us; without it cn for Chinese and us for English.")
 ]
 Platforms = Annotated[list[str] | None, typer.Option("--platform", help="google, meta.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="A model of the workspace, such as gemma-3-270m, to ask about copy that claims "
+        "without saying so."
+    ),
+]
 All = Annotated[bool, typer.Option("--all", help="Show what passed too, with its source.")]
 
 
@@ -34,6 +41,7 @@ def check(
     catalog: Catalogue,
     market: Market = "",
     platform: Platforms = None,
+    model: Model = "",
     show_all: All = False,
     as_json: AsJson = False,
 ) -> None:
@@ -47,6 +55,7 @@ def check(
         market=market,
         platforms=platform or (),
         records=records_of(catalog),
+        suspicious=asking(model, catalog) if model else None,
         today=datetime.now(UTC).date(),
     )
     counts = Counter(one.outcome for one in checked)
@@ -72,6 +81,19 @@ def records_of(catalog: Path) -> "tuple[Record, ...]":
 
     with closing_state(Shop.open(catalog).workspace.state_url) as engine:
         return standing(engine)
+
+
+def asking(model: str, catalog: Path) -> "Callable[[Sequence[str]], list[bool]]":
+    """A probe on a model of the workspace; learned once, which takes a minute or two."""
+    from handbill.creative.implied import Probe
+    from handbill.creative.registry import find
+    from handbill.loop import silent
+    from handbill.shop import Shop
+
+    shop = Shop.open(catalog)
+    creative, models = shop.settings.creative, shop.workspace.models
+    base = find(model, models, creative.accept_licences, silent)
+    return Probe.open(base, models / "probe", threads=creative.threads).suspicious
 
 
 def show(checked: "Sequence[Checked]", show_all: bool) -> None:

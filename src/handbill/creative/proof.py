@@ -182,6 +182,16 @@ def _gates(text: str, product: Product, packs: Sequence[str]) -> list[Ruling]:
     return found
 
 
+def implied(text: str) -> Ruling:
+    """What a model's suspicion of a whole text comes to: a person looks."""
+    return Ruling(
+        kind="implied", start=0, end=len(text), span=text, outcome="evidence", pack="facts",
+        article="Directive 2005/29/EC art. 6(1); FTC Act s. 5; 广告法第二十八条",
+        why=Text(en="It seems to claim something without saying so.", zh="像是话里有话的宣称。"),
+        way=Text(en="A person reads it.", zh="由人读一遍。"), source="", disguise="", loose=True,
+    )  # fmt: skip
+
+
 def _too_long(text: str) -> Ruling:
     return Ruling(
         kind="length", start=0, end=len(text), span=text[:60], outcome="block", pack="facts",

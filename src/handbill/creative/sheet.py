@@ -2,8 +2,8 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from handbill.creative.claims import languages
 from handbill.creative.evidence import Record
 from handbill.creative.goods import NOTHING, Product, parse_json
 from handbill.creative.packs import HOME, Outcome, read_pack
-from handbill.creative.proof import Ruling, proofread, worst
+from handbill.creative.proof import Ruling, implied, proofread, worst
 from handbill.errors import ConfigError, SourceError
 
 TEXTS = ("text", "headline", "headlines", "title", "body", "description", "call_to_action", "copy")
@@ -111,6 +111,7 @@ def check_copy(
     market: str = "",
     platforms: Sequence[str] = (),
     records: Sequence[Record] = (),
+    suspicious: Callable[[Sequence[str]], list[bool]] | None = None,
     today: date,
 ) -> tuple[Checked, ...]:
     """Proofread the pieces of a file.
@@ -121,6 +122,7 @@ def check_copy(
         market: `cn`, `eu`, `uk` or `us`; by the language of each piece when empty.
         platforms: Where it runs beside the market's law.
         records: Evidence that stands.
+        suspicious: Asked about texts in which no claim was found; see `implied.Probe`.
         today: Records past their last day do not count.
 
     Raises:
@@ -145,7 +147,21 @@ def check_copy(
                 rulings=rulings,
             )
         )
-    return tuple(found)
+    return tuple(found) if suspicious is None else _asked(found, suspicious)
+
+
+def _asked(
+    found: Sequence[Checked], suspicious: Callable[[Sequence[str]], list[bool]]
+) -> tuple[Checked, ...]:
+    """Send copy to a person that claims nothing in words and seems to claim something."""
+    clear = [one for one in found if one.outcome == "pass"]
+    doubts = dict(zip(map(id, clear), suspicious([one.piece.text for one in clear]), strict=True))
+    return tuple(
+        replace(one, outcome="evidence", rulings=(*one.rulings, implied(one.piece.text)))
+        if doubts.get(id(one))
+        else one
+        for one in found
+    )
 
 
 def _product(piece: Piece, goods: Mapping[str, Product]) -> Product:
