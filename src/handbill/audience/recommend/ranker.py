@@ -3,7 +3,7 @@
 Source: LambdaMART (Burges 2010) in LightGBM.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import lightgbm as lgb
@@ -11,9 +11,15 @@ import numpy as np
 
 from handbill.audience.recommend.candidates import Candidates, Pairs
 from handbill.audience.recommend.histories import Floats, Histories, Ints, Items, Sparse
-from handbill.audience.recommend.pairs import look_up
+from handbill.audience.recommend.pairs import look_up, ranks
 from handbill.audience.recommend.ranking import Quality, quality
 
+COUNTING = ("habit", "follows", "popular")
+"""Sources that counts alone join."""
+FUSION = 60.0
+"""Constant of reciprocal rank fusion (Cormack, Clarke & Büttcher 2009)."""
+LEAD = 10.0
+"""Weight of the source that leads where nothing is learned."""
 BATCH = 512
 FOLDS = 3
 MOST_ROUNDS = 400
@@ -73,12 +79,35 @@ class Examples:
     people: Ints
 
 
+def fused(pairs: Pairs, first: str, names: Sequence[str]) -> Floats:
+    """(M,) places in several sources' orders joined; one source leads, the others decide behind.
+
+    Args:
+        pairs: Candidates.
+        first: The source that leads: its places count ten times.
+        names: All sources; one that does not know an item adds nothing.
+    """
+    total = np.zeros(len(pairs.rows), np.float32)
+    for name in names:
+        value = pairs.features[:, pairs.names.index(name)]
+        place = ranks(pairs.rows, value)
+        weight = LEAD if name == first else 1.0
+        total += np.where(value > 0, weight / (FUSION + place), 0.0).astype(np.float32)
+    return total
+
+
+def counted(candidates: Candidates, pairs: Pairs) -> Floats:
+    """(M,) what counts alone make of candidates; habit leads where people buy the same again."""
+    names = [one.name for one in candidates.sources if one.name in COUNTING]
+    return fused(pairs, "habit" if candidates.repeats else "follows", names)
+
+
 def gather(
     candidates: Candidates,
     histories: Histories,
     wanted: Sparse,
     tell: Callable[[float], None] = lambda share: None,
-) -> Examples:
+) -> tuple[Examples, Ints]:
     """Candidates of everyone who did something next that a source had called for.
 
     Args:
@@ -86,12 +115,18 @@ def gather(
         histories: (P)
         wanted: (P, I) nonzero where the item came next.
         tell: Told how much is done, 0 to 1.
+
+    Returns:
+        Those examples, and (P, 10) everybody's list by counting.
     """
+    lists = np.full((len(histories), 10), -1, np.int64)
     parts: list[Pairs] = []
     labels: list[Floats] = []
     for start in range(0, len(histories), BATCH):
         some = np.arange(start, min(start + BATCH, len(histories)))
         pairs = candidates.pairs(histories.take(some))
+        scores = counted(candidates, pairs)
+        lists[some] = order(pairs.rows, pairs.items, scores, len(some), 10)
         label = (look_up(wanted[some], pairs.rows, pairs.items) > 0).astype(np.float32)
         found = np.zeros(len(some), bool)
         found[pairs.rows[label > 0]] = True
@@ -106,7 +141,7 @@ def gather(
         tell((start + len(some)) / len(histories))
     rows = np.concatenate([one.rows for one in parts])
     people, packed = np.unique(rows, return_inverse=True)
-    return Examples(
+    examples = Examples(
         pairs=Pairs(
             rows=packed.astype(np.int32),
             items=np.concatenate([one.items for one in parts]),
@@ -116,6 +151,7 @@ def gather(
         labels=np.concatenate(labels),
         people=people.astype(np.int64),
     )
+    return examples, lists
 
 
 def fit_ranker(examples: Examples, wanted: Sparse, seed: int) -> Ranker:

@@ -14,8 +14,8 @@ from handbill.audience.recommend.catalogue import Catalogue
 from handbill.audience.recommend.diversity import rearrange
 from handbill.audience.recommend.histories import MOST_EVENTS, Floats, Histories, Ints
 from handbill.audience.recommend.neighbours import CHOICES, TOGETHER, Alike
-from handbill.audience.recommend.pairs import look_up, ranks
-from handbill.audience.recommend.ranker import Ranker, fit_ranker, gather, order
+from handbill.audience.recommend.pairs import look_up
+from handbill.audience.recommend.ranker import Ranker, counted, fit_ranker, fused, gather, order
 from handbill.audience.recommend.ranking import Quality, Source, best_of, lists, quality
 from handbill.audience.recommend.sources import AlikeText, Habit, Popular
 
@@ -26,10 +26,6 @@ REPEATS_FROM = 0.02
 DEPTH = 5
 """Times the list's length that diversity and novelty choose from."""
 BATCH = 512
-FUSION = 60.0
-"""Constant of reciprocal rank fusion (Cormack, Clarke & Büttcher 2009)."""
-LEAD = 10.0
-"""Weight of the source that leads where nothing was learned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +69,7 @@ class Recommender:
     Attributes:
         candidates: The first step, fitted on everything.
         ranker: The second; None where counting stands in.
-        method: `ranker`, the name of the best single source, or `counting`.
+        method: `ranker`, `counting`, or the name of the best single source.
         held_out: Quality by method, on people and events it did not learn from.
         options: As fitted with.
     """
@@ -111,8 +107,9 @@ class Recommender:
         if self.ranker is not None:
             return self.ranker.scores(pairs)
         names = [source.name for source in self.candidates.sources]
-        first = "habit" if self.candidates.repeats else "follows"
-        return fused(pairs, self.method if self.method in names else first, names)
+        if self.method in names:
+            return fused(pairs, self.method, names)
+        return counted(self.candidates, pairs)
 
     def _origins(self, pairs: Pairs, chosen: Ints) -> Ints:
         """Which source ranked each chosen item highest; popularity only where no other did."""
@@ -129,23 +126,6 @@ class Recommender:
         place = np.minimum(np.searchsorted(keys, asked.ravel()), max(len(keys) - 1, 0))
         found = best[place].reshape(chosen.shape) if len(keys) else np.zeros_like(chosen)
         return np.where(chosen >= 0, found, -1)
-
-
-def fused(pairs: Pairs, first: str, names: Sequence[str]) -> Floats:
-    """(M,) places in several sources' orders joined; one source leads, the others decide behind.
-
-    Args:
-        pairs: Candidates.
-        first: The source that leads: its places count ten times.
-        names: All sources; one that does not know an item adds nothing.
-    """
-    total = np.zeros(len(pairs.rows), np.float32)
-    for name in names:
-        value = pairs.features[:, pairs.names.index(name)]
-        place = ranks(pairs.rows, value)
-        weight = LEAD if name == first else 1.0
-        total += np.where(value > 0, weight / (FUSION + place), 0.0).astype(np.float32)
-    return total
 
 
 def fit(
@@ -226,7 +206,7 @@ def _learn(
         rng = np.random.default_rng(options.seed)
         some = np.sort(rng.choice(some, options.training_people, replace=False))
     asked, wanted = before.take(some), wanted[some]
-    examples = gather(
+    examples, by_counting = gather(
         candidates, asked, wanted, lambda share: tell("candidates", 0.3 + 0.3 * share)
     )
     tell("ranking", 0.6)
@@ -235,7 +215,11 @@ def _learn(
         for source in candidates.sources
     }
     ranker = fit_ranker(examples, wanted, options.seed)
-    return ranker, {"ranker": ranker.held_out, **held_out}
+    return ranker, {
+        "ranker": ranker.held_out,
+        "counting": quality(by_counting, wanted),
+        **held_out,
+    }
 
 
 def repeating(histories: Histories) -> float:
