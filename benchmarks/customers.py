@@ -24,12 +24,14 @@ from handbill.audience.days import days_of
 from handbill.audience.describe import Before, Past, describe_segments
 from handbill.audience.forecast import forecast
 from handbill.audience.gamma_gamma import fit_gamma_gamma
+from handbill.audience.groupings import lift_on, top_categories
+from handbill.audience.held_out import HeldOut
 from handbill.audience.lines import DAY, second_of
 from handbill.audience.purchases import History, Purchases, purchases_of
-from handbill.audience.segments import Labels, Matrix, lift_on, top_categories
+from handbill.audience.segments import Labels, Matrix
 from handbill.audience.tables import Log, open_log
 from handbill.audience.tastes import bought_in, category_shares
-from handbill.audience.value import HeldOut, value_of
+from handbill.audience.value import value_of
 from handbill.engine import connect
 from handbill.shop import Shop
 

@@ -6,16 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
+from handbill.audience.groupings import Tried, choose, lift_in, try_groupings
 from handbill.audience.segments import (
-    Tried,
-    choose,
     dissolve_small,
     find_segments,
     keep_ids,
-    lift_in,
     scaled,
     tastes,
-    try_groupings,
 )
 
 CENTRES = np.array([[0.0, 0, 0], [6, 0, 0], [0, 6, 0], [6, 6, 6]])

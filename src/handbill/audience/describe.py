@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from handbill.audience.groupings import NUMBERS, Tried, choose, lift_in, try_groupings
 from handbill.audience.metrics import HABITS, Metric, category_metric, habit_values
 from handbill.audience.portraits import (
     EVERYONE,
@@ -19,20 +20,15 @@ from handbill.audience.portraits import (
 )
 from handbill.audience.segments import (
     BY_HABITS,
-    NUMBERS,
     SPACE,
     Labels,
     Matrix,
     Segmentation,
-    Tried,
-    choose,
     column,
     coordinates,
     find_segments,
     keep_ids,
-    lift_in,
     spaces_of,
-    try_groupings,
 )
 from handbill.audience.settings import Settings
 from handbill.types import Text

@@ -176,3 +176,19 @@ def _rows(history: History, start: int, end: int) -> History:
             observed=timing.observed[start:end],
         ),
     )
+
+
+def ahead_columns(kind: str, days: int, some: Ahead) -> dict[str, Matrix]:
+    """The columns of `tables/value.parquet` that a quantity makes.
+
+    Args:
+        kind: `purchases` or `spend`.
+        days: The horizon.
+        some: The quantity.
+    """
+    unit = "_micros" if kind == "spend" else ""
+    return {
+        f"{kind}_{days}{unit}": some.mean,
+        f"{kind}_{days}_low{unit}": some.low,
+        f"{kind}_{days}_high{unit}": some.high,
+    }

@@ -5,28 +5,27 @@ features. Both are held out on a day that is over, and the trees are used only w
 by more than chance. Worth is what is paid, before refunds; costs are not in it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any, Literal
+from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import rankdata
 
-from handbill.audience.bgnbd import BgNbd, Matrix, fit_bgnbd
-from handbill.audience.forecast import LEVEL, Ahead, Forecast, forecast
-from handbill.audience.gamma_gamma import GammaGamma, fit_gamma_gamma
-from handbill.audience.learned import (
-    Example,
-    Target,
-    inputs_of,
-    interval,
-    losses,
-    predict,
-    spread,
-    train,
+from handbill.audience.bgnbd import BgNbd, Matrix
+from handbill.audience.forecast import LEVEL, Forecast, ahead_columns, forecast
+from handbill.audience.gamma_gamma import GammaGamma
+from handbill.audience.held_out import (
+    FEWEST_DAYS,
+    FEWEST_RETURNING,
+    REACH,
+    Features,
+    HeldOut,
+    Learner,
+    fit_models,
 )
+from handbill.audience.learned import Target
 from handbill.audience.lines import DAY, second_of
 from handbill.audience.purchases import History, Purchases
 from handbill.types import MICROS, Text
@@ -34,48 +33,6 @@ from handbill.types import MICROS, Text
 HORIZONS = (30, 90, 365)
 CHURN_DAYS = 30
 """Who buys nothing for so long counts as gone."""
-FEWEST_RETURNING = 30
-"""People who bought on two days or more that the classic model needs."""
-FEWEST_DAYS = 42
-"""Days between the first purchase and the plan's day that it needs."""
-REACH = 2.0
-"""How many times the days observed a horizon may be."""
-FEWEST_EXAMPLES = 500
-"""People on earlier days that the learned model needs."""
-
-Model = Literal["bg_nbd", "trees"]
-Features = Callable[[date], pa.Table]
-"""Gives the features of everyone as of a day."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOut:
-    """Both models on a day that is over.
-
-    Attributes:
-        target: `churn` or `spend`.
-        days: The horizon.
-        day: The day they looked ahead from.
-        people: They looked at.
-        errors: Mean error by model: log loss of churn, Tweedie deviance of spend.
-        auc: Of churn by model, with `frequency` (visits in the 90 days before) beside them.
-        coverage: Share of people whose spend fell into the classic model's interval.
-        total: Expected over actual sum by model.
-        better: By how much the trees' error is smaller, with its 95 % interval; None where there
-            were too few examples to train them.
-        used: Which one the table has.
-    """
-
-    target: Target
-    days: int
-    day: date
-    people: int
-    errors: Mapping[str, float]
-    auc: Mapping[str, float]
-    coverage: float | None
-    total: Mapping[str, float]
-    better: tuple[float, float, float] | None
-    used: Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +73,7 @@ def value_of(purchases: Purchases, as_of: date, features: Features, seed: int) -
         return Value(people=[], columns=_unknown(0), why=(_too_few(0, 0),))
     people = [purchases.people[row] for row in history.rows]
     observed = today - purchases.first_day
-    models = _fit(history, observed)
+    models = fit_models(history, observed)
     if models is None:
         returning = int((history.timing.repeats > 0).sum())
         return Value(
@@ -129,7 +86,7 @@ def value_of(purchases: Purchases, as_of: date, features: Features, seed: int) -
     horizons = [days for days in HORIZONS if days <= REACH * observed]
     ahead = forecast(timing, money, history, horizons, seed=seed)
     columns = _unknown(len(people)) | _columns(history, ahead)
-    learner = _Learner(purchases=purchases, as_of=as_of, features=features, seed=seed)
+    learner = Learner(purchases=purchases, as_of=as_of, features=features, seed=seed)
     held_out = []
     targets: tuple[tuple[Target, int], ...] = (("churn", CHURN_DAYS), ("spend", 30), ("spend", 90))
     for target, days in targets:
@@ -150,114 +107,6 @@ def value_of(purchases: Purchases, as_of: date, features: Features, seed: int) -
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tested:
-    record: HeldOut
-    outcome: Matrix
-    predicted: Matrix | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Learner:
-    """Trains on days that are over, tests on a later one."""
-
-    purchases: Purchases
-    as_of: date
-    features: Features
-    seed: int
-
-    def test(self, target: Target, days: int) -> _Tested | None:
-        """Both models on the last day whose outcome is known; None where the log is too short."""
-        day = self.as_of - timedelta(days=days)
-        history, today = self._history(day)
-        models = _fit(history, today - self.purchases.first_day) if history else None
-        if history is None or models is None or days > REACH * (today - self.purchases.first_day):
-            return None
-        timing, money = models
-        if target == "spend" and money is None:
-            return None
-        ahead = forecast(timing, money, history, [days], seed=self.seed)
-        outcome = self._outcome(history, today, target, days)
-        if target == "churn" and outcome.min() == outcome.max():
-            return None
-        said = {"bg_nbd": 1 - ahead.active[days] if target == "churn" else ahead.spend[days].mean}
-        examples = self._examples(target, days, self._earlier(day, days))
-        if sum(len(one.outcome) for one in examples) >= FEWEST_EXAMPLES:
-            model = train(examples, target, self.seed)
-            said["trees"] = predict(model, self._inputs(day, history), target)
-        each = {name: losses(outcome, one, target) for name, one in said.items()}
-        better = _difference(each["bg_nbd"] - each["trees"]) if "trees" in each else None
-        inside = ahead.spend.get(days)
-        record = HeldOut(
-            target=target,
-            days=days,
-            day=day,
-            people=len(outcome),
-            errors={name: float(one.mean()) for name, one in each.items()},
-            auc=_aucs(outcome, said, self._recent(history, today)) if target == "churn" else {},
-            coverage=_coverage(outcome, inside) if target == "spend" and inside else None,
-            total={name: float(one.sum() / max(outcome.sum(), 1.0)) for name, one in said.items()},
-            better=better,
-            used="trees" if better is not None and better[1] > 0 else "bg_nbd",
-        )
-        return _Tested(record=record, outcome=outcome, predicted=said.get("trees"))
-
-    def columns(self, tested: _Tested, people: Sequence[str]) -> dict[str, Matrix]:
-        """What the trees, trained on the tested day too, say of the plan's day."""
-        record = tested.record
-        days = [record.day, *self._earlier(record.day, record.days)]
-        model = train(self._examples(record.target, record.days, days), record.target, self.seed)
-        history, _ = self._history(self.as_of)
-        assert history is not None and tested.predicted is not None  # noqa: S101  it was tested
-        predicted = predict(model, self._inputs(self.as_of, history), record.target)
-        if record.target == "churn":
-            return {f"churn_{record.days}": predicted}
-        edges, bounds = spread(tested.outcome, tested.predicted, LEVEL)
-        low, high = interval(predicted, edges, bounds)
-        return _ahead("spend", record.days, Ahead(mean=predicted, low=low, high=high), "_micros")
-
-    def _earlier(self, day: date, days: int) -> list[date]:
-        """Days whose outcome was known on a day, the latest first, two at most."""
-        first = second_of(day) // DAY - self.purchases.first_day
-        steps = [step for step in (1, 2) if first - step * days >= min(days, FEWEST_DAYS)]
-        return [day - timedelta(days=step * days) for step in steps]
-
-    def _examples(self, target: Target, days: int, on: Sequence[date]) -> list[Example]:
-        found = []
-        for day in on:
-            history, today = self._history(day)
-            if history is not None and len(history.rows):
-                outcome = self._outcome(history, today, target, days)
-                found.append(Example(inputs=self._inputs(day, history), outcome=outcome))
-        return found
-
-    def _history(self, day: date) -> tuple[History | None, int]:
-        today = second_of(day) // DAY
-        history = self.purchases.before(today)
-        return (history if len(history.rows) else None), today
-
-    def _outcome(self, history: History, today: int, target: Target, days: int) -> Matrix:
-        visits, spend = self.purchases.after(today, days)
-        chosen = (visits == 0).astype(np.float64) if target == "churn" else spend
-        return chosen[history.rows]
-
-    def _inputs(self, day: date, history: History) -> Matrix:
-        names = [one for one in self.features(self.as_of).column_names if one != "person"]
-        people = [self.purchases.people[row] for row in history.rows]
-        return inputs_of(self.features(day), people, names)
-
-    def _recent(self, history: History, today: int) -> Matrix:
-        return self.purchases.after(today - 90, 90)[0][history.rows]
-
-
-def _fit(history: History, observed: int) -> tuple[BgNbd, GammaGamma | None] | None:
-    if (history.timing.repeats > 0).sum() < FEWEST_RETURNING or observed < FEWEST_DAYS:
-        return None
-    timing = fit_bgnbd(history.timing)
-    money = fit_gamma_gamma(history.visits * (history.spend > 0), history.spend)
-    return None if timing is None else (timing, money)
-
-
 def _unknown(people: int) -> dict[str, Matrix]:
     """Every column, nothing known."""
     names = ["visits", "alive", f"churn_{CHURN_DAYS}"]
@@ -271,41 +120,10 @@ def _columns(history: History, ahead: Forecast) -> dict[str, Matrix]:
     columns = {"visits": history.visits, "alive": ahead.alive}
     columns[f"churn_{CHURN_DAYS}"] = 1.0 - ahead.active[CHURN_DAYS]
     for days, some in ahead.purchases.items():
-        columns |= _ahead("purchases", days, some)
+        columns |= ahead_columns("purchases", days, some)
     for days, some in ahead.spend.items():
-        columns |= _ahead("spend", days, some, "_micros")
+        columns |= ahead_columns("spend", days, some)
     return columns
-
-
-def _ahead(kind: str, days: int, some: Ahead, unit: str = "") -> dict[str, Matrix]:
-    return {
-        f"{kind}_{days}{unit}": some.mean,
-        f"{kind}_{days}_low{unit}": some.low,
-        f"{kind}_{days}_high{unit}": some.high,
-    }
-
-
-def _difference(each: Matrix) -> tuple[float, float, float]:
-    """Mean with its 95 % interval, people drawn independently."""
-    mean = float(each.mean())
-    error = 1.96 * float(each.std(ddof=1)) / float(np.sqrt(len(each))) if len(each) > 1 else np.inf
-    return mean, mean - error, mean + error
-
-
-def _aucs(gone: Matrix, said: Mapping[str, Matrix], recent: Matrix) -> dict[str, float]:
-    return {name: _auc(gone, one) for name, one in {"frequency": -recent, **said}.items()}
-
-
-def _auc(positive: Matrix, score: Matrix) -> float:
-    """Chance that a random positive ranks above a random negative, ties counted half."""
-    some = float(positive.sum())
-    others = len(positive) - some
-    ranks = rankdata(score)[positive > 0].sum()
-    return float((ranks - some * (some + 1) / 2) / (some * others))
-
-
-def _coverage(outcome: Matrix, ahead: Ahead) -> float:
-    return float(((outcome >= ahead.low) & (outcome <= ahead.high)).mean())
 
 
 def _too_few(returning: int, observed: int) -> Text:
