@@ -144,7 +144,7 @@ def test_empty_attributes_support_nothing(value: object) -> None:
 def test_a_title_of_ten_thousand_characters_is_read_in_time() -> None:
     product = make_product({"id": "x", "title": "wool " * 2_000}, source="catalog")
     assert worst(proofread("Warm wool.", product, packs=["us"])) == "pass"
-    assert worst(proofread("最" * 9_999, product, packs=["cn"])) in ("pass", "evidence", "block")
+    assert worst(proofread("最" * 4_999, product, packs=["cn"])) in ("pass", "evidence", "block")
     (one,) = proofread("a" * (LONGEST + 1), product, packs=["us"])
     assert (one.kind, one.outcome) == ("length", "block")
 

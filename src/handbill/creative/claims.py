@@ -149,10 +149,9 @@ def find(text: str) -> tuple[Claim, ...]:
     """
     found: list[Claim] = []
     for language in languages(text):
-        for reading in readings(text, language):
-            if language in LANGUAGES:
-                found += _worded(reading, language)
-        plain = next(readings(text, language))
+        plain, *undone = readings(text, language)
+        for reading in (plain, *undone):
+            found += _worded(reading, language)
         found += _numbers(plain)
     kept = _settled(found)
     return tuple(sorted(kept, key=lambda one: (one.start, one.end, one.kind)))

@@ -16,7 +16,7 @@ NAMED = ("title", "brand", "model", "mpn", "product_type", "category", "type")
 _UNNAMED = ("absolute", "new", "natural", "certainty", "personal", "beauty", "health", "green")
 """Kinds that words of a name do not assert."""
 
-LONGEST = 20_000
+LONGEST = 5_000
 """Characters of one text; a longer one is not an ad."""
 
 
