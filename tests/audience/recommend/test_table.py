@@ -132,6 +132,20 @@ def test_one_item_histories_only(corner) -> None:
     assert "0 people came twice" in done.notes[0].en
 
 
+def test_a_shop_where_nothing_can_be_foreseen_is_counted(corner) -> None:
+    """Everybody buys two products that nobody else has, of which nothing is known."""
+    mixed = np.random.default_rng(1).permutation(2_000)
+    rows = [
+        corner.buys(f"p_{one}", f"2026-05-0{day}", f"p{mixed[2 * one + day]:02}")
+        for one in range(210)
+        for day in (1, 2)
+    ]
+    corner.write(rows)
+    done = written(corner, [{"id": f"p{number:02}", "title": ""} for number in range(2_000)])
+    assert done.figures["recommender"] == "counting"
+    assert len(read_recommendations(corner.workspace, "p_3", 5)[0]) == 5
+
+
 def test_a_person_of_50_000_events_and_empty_titles(corner) -> None:
     rows = purchases(corner, 210, 4)
     start = FIRST.timestamp()

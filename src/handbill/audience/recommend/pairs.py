@@ -69,9 +69,10 @@ def strongest(scores: Sparse, most: int) -> Sparse:
 
 
 def look_up(scores: Scores, rows: Items, items: Items) -> Floats:
-    """(M,) the scores of pairs; 0 where a sparse matrix has none."""
+    """(M,) the scores of pairs; 0 where there is none."""
     if not sp.issparse(scores):
-        return np.asarray(scores)[rows, items].astype(np.float32)
+        found = np.asarray(scores)[rows, items]
+        return np.where(np.isfinite(found), found, 0.0).astype(np.float32)
     entries: Sparse = sp.csr_matrix(scores)
     entries.sort_indices()
     width = entries.shape[1]

@@ -7,6 +7,7 @@ import ibis
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis import Table, _
 
 from handbill.audience.lines import clock_offset, second_of
@@ -55,8 +56,8 @@ def read_histories(
     items = _products(engine, products, lines)
     rows = collect(engine, lines)
     ids = items.column("id").combine_chunks()
-    number = pa.compute.index_in(rows.column("item_id"), ids)
-    rows = rows.append_column("item", number).filter(pa.compute.is_valid(number))
+    number = pc.index_in(rows.column("item_id"), ids)
+    rows = rows.append_column("item", number).filter(pc.is_valid(number))
     order = ["person", "second", "basket", "event_id"]
     return _histories(rows.sort_by([(name, "ascending") for name in order]), len(ids)), items
 

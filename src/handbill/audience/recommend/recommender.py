@@ -21,6 +21,8 @@ from handbill.audience.recommend.sources import AlikeText, Habit, Popular
 
 LEAST_PEOPLE = 200
 """With two occasions or more; fewer teach a ranker little but noise."""
+LEAST_FOUND = 50
+"""People for whom some source had called for what they did; without as many, nothing orders."""
 REPEATS_FROM = 0.02
 """Share of last events that repeat an earlier item, from which on repeats are recommended."""
 DEPTH = 5
@@ -191,7 +193,7 @@ def _learn(
     histories: Histories,
     options: Options,
     tell: Callable[[str, float], None],
-) -> tuple[Ranker, dict[str, Quality]]:
+) -> tuple[Ranker | None, dict[str, Quality]]:
     """A ranker, and how good it and each source alone are at what people did last.
 
     Args:
@@ -214,12 +216,11 @@ def _learn(
         source.name: quality(lists(source, asked, 10, repeats=candidates.repeats), wanted)
         for source in candidates.sources
     }
+    held_out = {"counting": quality(by_counting, wanted), **held_out}
+    if len(examples.people) < LEAST_FOUND:
+        return None, held_out
     ranker = fit_ranker(examples, wanted, options.seed)
-    return ranker, {
-        "ranker": ranker.held_out,
-        "counting": quality(by_counting, wanted),
-        **held_out,
-    }
+    return ranker, {"ranker": ranker.held_out, **held_out}
 
 
 def repeating(histories: Histories) -> float:

@@ -37,10 +37,12 @@ class AlikeText:
         return self
 
     def scores(self, histories: Histories) -> Floats:
-        """(P, I) cosine of each item with the person's recent texts, -1 to 1."""
+        """(P, I) cosine of each item with the person's recent texts; -inf for people without."""
         weights = self.memory ** histories.ages.astype(np.float32)
         asked = unit(np.asarray(histories.weighted(weights) @ self.catalogue.vectors, np.float32))
-        return asked @ self.catalogue.vectors.T
+        found = asked @ self.catalogue.vectors.T
+        found[~asked.any(axis=1)] = -np.inf
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
