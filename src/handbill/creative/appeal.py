@@ -87,15 +87,19 @@ def fit(
     design = _centred((features - mean) / spread, group, weight)
     target = _centred(odds[:, None], group, weight)[:, 0]
     part = np.random.default_rng(seed).integers(folds, size=group.max() + 1)[group]
+    # what each part adds to the normal equations, so that leaving one out is a subtraction
+    sums = [_normal(design[part == one], target[part == one], weight[part == one])
+            for one in range(folds)]  # fmt: skip
+    square = np.sum([one for one, _ in sums], axis=0) + np.diag(penalty)
+    product = np.sum([one for _, one in sums], axis=0)
     held = np.zeros(len(target))
-    for fold in range(folds):
-        known = part != fold
-        held[~known] = design[~known] @ _ridge(design[known], target[known], weight[known], penalty)
+    for fold, (less, fewer) in enumerate(sums):
+        held[part == fold] = design[part == fold] @ np.linalg.solve(square - less, product - fewer)
     gaps, won = _pairs(held, clicks, views, group)
     return Appeal(
         mean=mean,
         spread=spread,
-        weights=_ridge(design, target, weight, penalty),
+        weights=np.linalg.solve(square, product),
         scale=_slope(gaps, won),
     )
 
@@ -190,10 +194,10 @@ def _centred(values: Array, group: Any, weight: Array) -> Array:
     return found
 
 
-def _ridge(design: Array, target: Array, weight: Array, penalty: Array) -> Array:
+def _normal(design: Array, target: Array, weight: Array) -> tuple[Array, Array]:
+    """The two sides of the normal equations of weighted least squares."""
     weighted = design * weight[:, None]
-    found: Array = np.linalg.solve(weighted.T @ design + np.diag(penalty), weighted.T @ target)
-    return found
+    return weighted.T @ design, weighted.T @ target
 
 
 def _pairs(score: Array, clicks: Array, views: Array, group: Any) -> tuple[Array, Array]:

@@ -215,6 +215,8 @@ class _Teacher:
                 )
                 one = slotted(other) if self.recipe.slots else other
             chosen.append(one)
+        if not chosen:
+            return []
         asked = self.tokenizer(
             [frame(self.tokenizer, one.request) for one in chosen],
             add_special_tokens=not self.tokenizer.chat_template,
