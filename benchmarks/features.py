@@ -31,7 +31,7 @@ WITH lines AS (
     FROM read_parquet('{log}') WHERE is_human AND occurred_at < to_timestamp({cut})
 ), baskets AS (
     SELECT person, basket, min(second) AS second, sum(value)::BIGINT AS value, count(*) AS lines
-    FROM lines WHERE event = 'purchase' GROUP BY ALL
+    FROM lines WHERE event = 'purchase' GROUP BY person, basket, second // 86400
 ), timed AS (
     SELECT *, (second % 86400) // 3600 AS hour, (second // 86400 + 3) % 7 AS weekday,
         second >= {cut} - 365 * 86400 AS recent

@@ -19,9 +19,14 @@ from handbill.audience.copurchase import KEYS as PAIR
 from handbill.audience.copurchase import WINDOW, copurchase_days, copurchases
 from handbill.audience.customer_category import KEYS as PERSON_CATEGORY
 from handbill.audience.customer_category import customer_category_days, customer_category_features
-from handbill.audience.features import features_of
+from handbill.audience.customer_days import (
+    advance_customers,
+    customer_days,
+    customer_windows,
+)
+from handbill.audience.features import customer_table, features_of
 from handbill.audience.interests import category_interests, offer_interests
-from handbill.audience.lines import enrich
+from handbill.audience.lines import enrich, second_of
 from handbill.audience.products import KEYS as PRODUCT
 from handbill.audience.products import product_days, product_features
 from handbill.audience.sessions import sessions
@@ -131,9 +136,15 @@ def tables(backend: Engine, shop: Path) -> dict[str, tuple[ibis.Table, tuple[str
         read_parquet(backend, shop / f"{name}.parquet") for name in ("offers", "items", "campaigns")
     )
     catalog = CampaignTables(campaigns=campaigns, items=campaign_items(offers, items, products))
-    wanted = ["c1", "c2"]
+    wanted, departments = ["c1", "c2"], ["d0", "d1"]
+    days, before = customer_days(lines, departments), AS_OF - timedelta(days=20)
+    carried = advance_customers(customer_windows(days, second_of(before)), days, before, AS_OF)
     return {
-        "customers": (features_of(lines, AS_OF, departments=["d0", "d1"]), ("person",)),
+        "customers": (features_of(lines, AS_OF, departments=departments), ("person",)),
+        "customers carried": (
+            customer_table(carried, second_of(AS_OF), departments=departments),
+            ("person",),
+        ),
         "products": (product_features(lines, AS_OF), PRODUCT),
         "customer_category": (customer_category_features(lines, AS_OF), PERSON_CATEGORY),
         "sessions": (sessions(lines, AS_OF), ("person", "started")),

@@ -11,12 +11,15 @@ from datetime import date
 
 import ibis
 from ibis import Table, _
-from ibis.expr.types import IntegerColumn, IntegerValue
+from ibis.expr.types import IntegerColumn, IntegerScalar, IntegerValue
 
 from handbill.audience.lines import DAY, second_of
 
 WINDOWS = (30, 90, 365)
 """Days that a window holds, those before the day it is as of."""
+
+Windows = Sequence[int] | Mapping[str, Sequence[int]]
+"""Lengths in days, the same for all sums or by the name of each."""
 
 
 def by_day(lines: Table, keys: Sequence[str], sums: Mapping[str, IntegerValue]) -> Table:
@@ -48,7 +51,7 @@ def by_day(lines: Table, keys: Sequence[str], sums: Mapping[str, IntegerValue]) 
     )
 
 
-def over(days: Table, keys: Sequence[str], as_of: date, windows: Sequence[int] = WINDOWS) -> Table:
+def over(days: Table, keys: Sequence[str], as_of: date, windows: Windows = WINDOWS) -> Table:
     """Windows as of a day, from the sums of all days before it.
 
     Args:
@@ -60,12 +63,18 @@ def over(days: Table, keys: Sequence[str], as_of: date, windows: Sequence[int] =
     Returns:
         The keys, `<sum>_<days>` for each sum and window, `first` and `last`.
     """
-    today = second_of(as_of) // DAY
+    return over_at(days, keys, second_of(as_of), windows)
+
+
+def over_at(
+    days: Table, keys: Sequence[str], cut: int | IntegerScalar, windows: Windows = WINDOWS
+) -> Table:
+    """`over` as of an epoch second, a midnight, which may be a parameter of a prepared query."""
+    today = cut // DAY
     past = days.filter(_.day < today)
     signed = {
         f"{name}_{length}": ibis.cases((past.day >= today - length, past[name]), else_=0)
-        for name in _sums(days, keys)
-        for length in windows
+        for name, length in _sums(days, keys, windows)
     }
     return _summed(past.select(*keys, "first", "last", **signed), keys, list(signed))
 
@@ -76,7 +85,7 @@ def advance(
     keys: Sequence[str],
     before: date,
     as_of: date,
-    windows: Sequence[int] = WINDOWS,
+    windows: Windows = WINDOWS,
 ) -> Table:
     """Windows of an earlier day carried to a later one; equal to `over` as of that day.
 
@@ -90,15 +99,16 @@ def advance(
     """
     start, end = second_of(before) // DAY, second_of(as_of) // DAY
     signed: dict[str, IntegerColumn] = {}
-    for name in _sums(days, keys):
-        for length in windows:
-            comes = (days.day >= start) & (days.day < end)
-            drops = (days.day >= start - length) & (days.day < end - length)
-            value = days[name]
-            signed[f"{name}_{length}"] = ibis.cases((comes, value), else_=0) - ibis.cases(
-                (drops, value), else_=0
-            )
-    wanted = [days.day.between(low, high - 1) for low, high in edges(start, end, windows)]
+    chosen = _sums(days, keys, windows)
+    for name, length in chosen:
+        comes = (days.day >= start) & (days.day < end)
+        drops = (days.day >= start - length) & (days.day < end - length)
+        value = days[name]
+        signed[f"{name}_{length}"] = ibis.cases((comes, value), else_=0) - ibis.cases(
+            (drops, value), else_=0
+        )
+    lengths = sorted({length for _name, length in chosen})
+    wanted = [days.day.between(low, high - 1) for low, high in edges(start, end, lengths)]
     moved = days.select(*keys, "day", "first", "last", **signed).filter(ibis.or_(*wanted))
     columns = [*keys, "first", "last", *signed]
     return _summed(ibis.union(state.select(columns), moved.select(columns)), keys, list(signed))
@@ -114,8 +124,12 @@ def edges(start: int, end: int, windows: Sequence[int]) -> list[tuple[int, int]]
     return [(start - length, end - length) for length in (0, *windows)]
 
 
-def _sums(days: Table, keys: Sequence[str]) -> list[str]:
-    return [name for name in days.columns if name not in (*keys, "day", "first", "last")]
+def _sums(days: Table, keys: Sequence[str], windows: Windows) -> list[tuple[str, int]]:
+    """Each sum with each of its windows."""
+    names = [name for name in days.columns if name not in (*keys, "day", "first", "last")]
+    if isinstance(windows, Mapping):
+        return [(name, length) for name in names for length in windows[name]]
+    return [(name, length) for name in names for length in windows]
 
 
 def _summed(rows: Table, keys: Sequence[str], names: Sequence[str]) -> Table:
