@@ -1,9 +1,9 @@
 """The creative stage's quality and speed: what the checks find; what the writer writes."""
 
-from benchmarks import claims, served
+from benchmarks import claims, served, writer
 from benchmarks.harness import arguments, show
 
-PARTS = (claims, served)
+PARTS = (claims, served, writer)
 
 
 def main() -> None:
