@@ -79,7 +79,7 @@ def run(
         log = open_log(backend, workspace, shop)
         days = days_of(log, as_of, settings)
         rules = read_rules(settings.rules, rule_names(days.features(as_of)))
-        dates = write_days(log, days, workspace, as_of, settings, progress)
+        dates = write_days(log, days, workspace, shop, settings, progress)
         progress("products, categories, sessions", 0.6)
         written = _write_tables(log, workspace, shop)
         progress("value and churn", 0.75)
@@ -232,12 +232,16 @@ def _before(workspace: Workspace) -> Before:
 
 
 def _figures(
-    features: pa.Table, dates: int, described: Described, value: Value, campaigns: int
+    features: pa.Table,
+    dates: dict[str, int],
+    described: Described,
+    value: Value,
+    campaigns: int,
 ) -> dict[str, float | int | str]:
     figures: dict[str, float | int | str] = {
         "people": features.num_rows,
         "features": features.num_columns - 1,
-        "dates": dates,
+        **dates,
         "campaigns": campaigns,
         "segments": len(described.segments),
     }
