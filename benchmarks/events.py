@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import collector, generated
-from benchmarks.features import differences
+from benchmarks.features import differences, new_day
 from benchmarks.harness import Measured, arguments, measure, show
 
 LINES, LINES_QUICK = 20_000_000, 1_000_000
@@ -53,6 +53,9 @@ def figures(quick: bool) -> tuple[dict[str, float | int], list[str]]:
             "import_peak_gb": round(max(one.peak_gb for one in imports), 2),
         }
         found |= feature_figures(shop, Path(folder), notes)
+        day, said = new_day(shop)
+        found |= day
+        notes += said
     return found | engine_figures(notes), notes
 
 
