@@ -144,6 +144,16 @@ def test_an_interrupted_import_leaves_nothing(bringing: Bringing, workspace: Wor
     assert list(workspace.imports.iterdir()) == []
 
 
+def test_numbers_go_on_after_damaged_folders_and_ten_thousand_files(
+    bringing: Bringing, workspace: Workspace
+) -> None:
+    for name in ("0001-gone", "10000-ga4"):
+        (workspace.imports / name).mkdir(parents=True)
+    assert bringing(LINES, GERMAN).folder == "10001-map"
+    assert bringing(LINES[:2], GERMAN).folder == "10002-map"
+    assert len(imported_files(workspace)) == 2
+
+
 def test_deleting_the_folder_takes_the_file_back_out(
     bringing: Bringing, importing: Importing
 ) -> None:

@@ -143,7 +143,8 @@ def _bring_in(
     for stale in root.glob(".*.part"):  # of an import that was interrupted; the lock is ours
         shutil.rmtree(stale)
     # Counted over names: a folder that someone damaged keeps its number.
-    seq = 1 + max((int(one.name[:4]) for one in root.glob("[0-9][0-9][0-9][0-9]*")), default=0)
+    taken = (one.name.partition("-")[0] for one in root.iterdir())
+    seq = 1 + max((int(number) for number in taken if number.isdigit()), default=0)
     done = Imported(
         seq=seq,
         file=name,
@@ -404,7 +405,7 @@ class RowWriter:
             "raw": f'{{"record":{number}}}',
             "problem": row.problem or None,
             "context": _encoder.encode(context).decode() if context else None,
-            **{name: written(row.values.get(name)) for name in TEXTS[row.relation]},
+            **{name: written(one) for name, one in row.values.items() if one is not None},
         }
 
     def _put_texts(self, relation: str, rows: list[dict[str, Any]]) -> None:
