@@ -28,7 +28,7 @@ from handbill.audience.customer_days import (
     customer_days,
     customer_windows,
 )
-from handbill.audience.features import customer_table
+from handbill.audience.customer_table import customer_table
 from handbill.audience.lines import enrich, second_of
 from handbill.audience.products import KEYS as PRODUCT
 from handbill.audience.products import product_days, product_table

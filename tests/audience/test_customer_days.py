@@ -17,7 +17,8 @@ from handbill.audience.customer_days import (
     customer_days,
     customer_windows,
 )
-from handbill.audience.features import customer_table, features_of
+from handbill.audience.customer_table import customer_table
+from handbill.audience.features import features_of
 from handbill.audience.lines import enrich, second_of
 from handbill.engine import connect
 

@@ -24,7 +24,8 @@ from handbill.audience.customer_days import (
     customer_days,
     customer_windows,
 )
-from handbill.audience.features import customer_table, features_of
+from handbill.audience.customer_table import customer_table
+from handbill.audience.features import features_of
 from handbill.audience.interests import category_interests, offer_interests
 from handbill.audience.lines import enrich, second_of
 from handbill.audience.products import KEYS as PRODUCT

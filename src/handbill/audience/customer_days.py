@@ -49,7 +49,7 @@ class CustomerDays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerWindows:
-    """The same up to a day: what `features.customer_table` makes features of.
+    """The same up to a day: what `customer_table` makes features of.
 
     Attributes:
         sums: `person`, `<sum>_<days>`, `first`, `last`.

@@ -17,7 +17,7 @@ from ibis import _
 from handbill.audience.affinity import affinity_at
 from handbill.audience.carried import forget_record, read_record, sources_of, write_record
 from handbill.audience.customer_days import CustomerDays, customer_days, customer_windows
-from handbill.audience.features import customer_table
+from handbill.audience.customer_table import customer_table
 from handbill.audience.lines import PURCHASE, second_of
 from handbill.audience.settings import Settings
 from handbill.audience.tables import Log, replacing_folder

@@ -8,15 +8,8 @@ import ibis
 from ibis import Table, _
 from ibis.expr.types import FloatingColumn, IntegerColumn, IntegerScalar
 
-from handbill.audience.customer_days import (
-    DAYPARTS,
-    EVER,
-    WEEKDAYS,
-    CustomerWindows,
-    customer_days,
-    customer_windows,
-)
-from handbill.audience.lines import DAY, RECEIVED, REDEEMED, enrich, second_of
+from handbill.audience.customer_days import DAYPARTS, WEEKDAYS
+from handbill.audience.lines import DAY, PURCHASE, RECEIVED, REDEEMED, enrich, second_of
 
 PRIOR_CAMPAIGNS = 5.0
 """Campaigns that the shop's response rate counts for in a person's shrunk rate."""
@@ -93,31 +86,21 @@ def features_at(
     lines: Table, cut: int | IntegerScalar, *, departments: Sequence[str] = ()
 ) -> Table:
     """`features_of` as of an epoch second, which may be a parameter of a prepared query."""
-    days = customer_days(lines.filter(_.second < cut), departments)
-    return customer_table(customer_windows(days, cut), cut, departments=departments)
-
-
-def customer_table(
-    windows: CustomerWindows, cut: int | IntegerScalar, *, departments: Sequence[str] = ()
-) -> Table:
-    """`features_at` of windows that are there already.
-
-    Args:
-        windows: From `customer_windows` or `advance_customers`.
-        cut: Epoch second, the midnight that they are as of.
-        departments: Those that `customer_days` was given.
-    """
-    joined = _visits(windows, cut)
+    past = lines.filter(_.second < cut)
+    bought = past.filter(_.event == PURCHASE)
+    people = past.select("person").distinct()
+    joined = people
     for part in (
-        _different(windows.products, cut, products_365=365),
-        _different(windows.categories, cut, categories_90=90),
-        _response(windows.told, cut),
+        _visits(bought, cut),
+        _spending(bought, past, cut, departments),
+        _response(past, cut),
     ):
         joined = joined.left_join(part, "person").drop("person_right")
     counts = [
         name
         for name in joined.columns
-        if name.startswith(("campaigns_", "coupons_")) or name in ("products_365", "categories_90")
+        if name.startswith(("baskets_", "spend_", "campaigns_", "coupons_", "coupon_lines_"))
+        or name in ("products_365", "categories_90", "refunds_365")
     ]
     joined = joined.mutate({name: joined[name].fill_null(0) for name in counts})
     joined = joined.cross_join(
@@ -129,11 +112,7 @@ def customer_table(
     )
     joined = joined.mutate(
         response_rate=(_.campaigns_redeemed + PRIOR_CAMPAIGNS * _.shop_rate)
-        / (_.campaigns_received + PRIOR_CAMPAIGNS),
-        **{
-            column: _part(joined[f"department_{rank}_365"], joined.spend_365.nullif(0))
-            for rank, column in enumerate(department_columns(departments).values(), start=1)
-        },
+        / (_.campaigns_received + PRIOR_CAMPAIGNS)
     )
     return joined.select(*MEANINGS, *department_columns(departments).values())
 
@@ -153,59 +132,107 @@ def department_columns(departments: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def _visits(windows: CustomerWindows, cut: int | IntegerScalar) -> Table:
-    """When, how often, on what and at what price; each basket counts once for its time."""
-    sums = windows.sums.left_join(windows.visits, "person").drop("person_right")
-    baskets, paid = sums.baskets_365.nullif(0), sums.spend_365.nullif(0)
-    full = (sums.spend_365 + sums.saved_365 + sums.couponed_365).nullif(0)
-    return sums.mutate(
-        recency_days=_days(sums["last"], cut),
-        tenure_days=_days(sums["first"], cut),
-        spend_micros_30=sums.spend_30,
-        spend_micros_90=sums.spend_90,
-        spend_micros_365=sums.spend_365,
-        basket_micros=sums.spend_365 / baskets,
-        basket_lines=sums.lines_365 / baskets,
-        gap_days=(sums["last"] - sums.first_recent) / (sums.baskets_365 - 1).nullif(0) / DAY,
-        trend=3 * sums.baskets_30 / sums.baskets_90.nullif(0),
-        share_private=_part(sums.private_365, paid),
-        share_discounted=_part(sums.reduced_365, paid),
-        discount_depth=_part(sums.saved_365, full),
-        coupon_share=_part(sums.couponed_365, full),
-        **{
-            f"share_{name}": sums[f"on_{name}_365"] / baskets
-            for name in (*WEEKDAYS, *DAYPARTS, "night")
-        },
+def _visits(bought: Table, cut: int | IntegerScalar) -> Table:
+    """When and how often: one row per basket first, so that each counts once.
+
+    A basket that passes midnight (UTC) is one on either day, as it is in `customer_days`.
+    """
+    year, quarter, month = (cut - days * DAY for days in (365, 90, 30))
+    baskets = bought.group_by("person", "basket", day=bought.second // DAY).aggregate(
+        second=_.second.min(), local=_.local.min(), value=_.value.sum(), lines=_.count()
     )
+    hour = (baskets.local % DAY) // 3600
+    # 1970-01-01 was a Thursday.
+    weekday = (baskets.local // DAY + 3) % 7
+    recent = baskets.second >= year
+    number = baskets.count(where=recent).nullif(0)
 
+    def share(condition: ibis.expr.types.BooleanValue) -> FloatingColumn:
+        return baskets.count(where=recent & condition) / number
 
-def _different(pairs: Table, cut: int | IntegerScalar, **window: int) -> Table:
-    """Of how many different things the last purchase is within a window."""
-    [(name, days)] = window.items()
-    return pairs.group_by("person").aggregate(
-        **{name: pairs.count(where=pairs.day >= cut // DAY - days)}
+    dayparts = {
+        f"share_{part}": share((hour >= low) & (hour < high))
+        for part, (low, high) in DAYPARTS.items()
+    }
+    weekdays = {f"share_{name}": share(weekday == rank) for rank, name in enumerate(WEEKDAYS)}
+    visits = baskets.group_by("person").aggregate(
+        recency_days=days_before(baskets.second.max(), cut),
+        tenure_days=days_before(baskets.second.min(), cut),
+        baskets_30=baskets.count(where=baskets.second >= month),
+        baskets_90=baskets.count(where=baskets.second >= quarter),
+        baskets_365=baskets.count(where=recent),
+        spend_micros_30=baskets.value.sum(where=baskets.second >= month),
+        spend_micros_90=baskets.value.sum(where=baskets.second >= quarter),
+        spend_micros_365=baskets.value.sum(where=recent),
+        basket_lines=baskets.lines.sum(where=recent) / number,
+        first_recent=baskets.second.min(where=recent),
+        last_recent=baskets.second.max(where=recent),
+        share_night=share((hour < 5) | (hour >= 22)),
+        **dayparts,
+        **weekdays,
     )
+    return visits.mutate(
+        basket_micros=_.spend_micros_365 / _.baskets_365.nullif(0),
+        gap_days=(_.last_recent - _.first_recent) / (_.baskets_365 - 1).nullif(0) / DAY,
+        trend=3 * _.baskets_30 / _.baskets_90.nullif(0),
+    ).drop("first_recent", "last_recent")
 
 
-def _response(told: Table, cut: int | IntegerScalar) -> Table:
+def _spending(
+    bought: Table, past: Table, cut: int | IntegerScalar, departments: Sequence[str]
+) -> Table:
+    """On what, and at what price."""
+    quarter = cut - 90 * DAY
+    year = bought.filter(_.second >= cut - 365 * DAY)
+    shares = {
+        column: year.value.sum(where=year.department == department)
+        for department, column in department_columns(departments).items()
+    }
+    sums = year.group_by("person").aggregate(
+        spend=year.value.sum(),
+        saved=year.discount.sum(),
+        couponed=year.coupon_value.sum(),
+        private=year.value.sum(where=year.private),
+        reduced=year.value.sum(where=year.discount > 0),
+        products_365=year.item_id.nunique(),
+        categories_90=year.category.nunique(where=year.second >= quarter),
+        coupon_lines_365=year.count(where=year.coupon_value > 0),
+        coupon_lines_90=year.count(where=(year.coupon_value > 0) & (year.second >= quarter)),
+        **shares,
+    )
+    refunds = past.filter((_.event == "refund") & (_.second >= cut - 365 * DAY))
+    refunded = refunds.group_by("person").aggregate(refunds_365=_.count())
+    paid = sums.spend.nullif(0)
+    full = (sums.spend + sums.saved + sums.couponed).nullif(0)
+    sums = sums.mutate(
+        share_private=part_of(sums.private, paid),
+        share_discounted=part_of(sums.reduced, paid),
+        discount_depth=part_of(sums.saved, full),
+        coupon_share=part_of(sums.couponed, full),
+        **{column: part_of(sums[column], paid) for column in shares},
+    ).drop("spend", "saved", "couponed", "private", "reduced")
+    return sums.left_join(refunded, "person").drop("person_right")
+
+
+def _response(past: Table, cut: int | IntegerScalar) -> Table:
     """What earlier campaigns brought; each counts once, whatever the number of its coupons."""
+    quarter = cut - 90 * DAY
+    told = past.filter(_.event.isin([RECEIVED, REDEEMED]))
     received, used = told.event == RECEIVED, told.event == REDEEMED
-    named = told.promotion_id.notnull()
-    ever = told[f"uses_{EVER}"]
     return told.group_by("person").aggregate(
-        campaigns_received=told.count(where=received & named),
-        campaigns_received_90=told.count(where=received & named & (told.uses_90 > 0)),
-        campaigns_redeemed=told.count(where=used & named),
-        coupons_redeemed=ever.sum(where=used),
-        coupons_redeemed_90=told.uses_90.sum(where=used),
-        redemption_days=_days(told["last"].max(where=used), cut),
+        campaigns_received=told.promotion_id.nunique(where=received),
+        campaigns_received_90=told.promotion_id.nunique(where=received & (told.second >= quarter)),
+        campaigns_redeemed=told.promotion_id.nunique(where=used),
+        coupons_redeemed=told.count(where=used),
+        coupons_redeemed_90=told.count(where=used & (told.second >= quarter)),
+        redemption_days=days_before(told.second.max(where=used), cut),
     )
 
 
-def _part(some: IntegerColumn, whole: IntegerColumn) -> FloatingColumn:
+def part_of(some: IntegerColumn, whole: IntegerColumn) -> FloatingColumn:
     """A share; within 0 and 1 although a line below zero (a coupon above its price) may occur."""
     return (some.fill_null(0) / whole).clip(0.0, 1.0)
 
 
-def _days(second: IntegerColumn, cut: int | IntegerScalar) -> IntegerColumn:
+def days_before(second: IntegerColumn, cut: int | IntegerScalar) -> IntegerColumn:
     return ((cut - second) // DAY).cast("int64")
