@@ -20,7 +20,8 @@ from handbill.trust.reading import links_path, robots_path
 from handbill.workspace import Workspace, read_json, write_json
 
 CODE = (
-    "affinity.py", "carried.py", "customer_days.py", "customer_table.py", "features.py", "lines.py", "windows.py",
+    "affinity.py", "carried.py", "customer_days.py", "customer_table.py", "features.py",
+    "lines.py", "windows.py",
 )  # fmt: skip
 """Files of this package that decide what a day's tables hold."""
 PLACE = ("id", "brand_kind", "department", "category")

@@ -235,4 +235,5 @@ def part_of(some: IntegerColumn, whole: IntegerColumn) -> FloatingColumn:
 
 
 def days_before(second: IntegerColumn, cut: int | IntegerScalar) -> IntegerColumn:
+    """Whole days from an epoch second to another."""
     return ((cut - second) // DAY).cast("int64")
