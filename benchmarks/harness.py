@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,32 @@ def arguments(description: str) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     parser.add_argument("--quick", action="store_true", help="less work, for a first look")
     return parser.parse_args()
+
+
+class Part(Protocol):
+    """A module that measures something."""
+
+    @staticmethod
+    def figures(quick: bool) -> tuple[dict[str, Any], list[str]]:
+        """Figures and what to know about them."""
+
+
+def run_parts(description: str, parts: Sequence[Part], *, quick: str) -> None:
+    """Run every part and print one table.
+
+    Args:
+        description: Of the benchmark.
+        parts: In the order in which they run.
+        quick: What `--quick` leaves out.
+    """
+    options = arguments(description)
+    figures: dict[str, float | int] = {}
+    notes = [f"quick: {quick}"] if options.quick else []
+    for part in parts:
+        found, said = part.figures(options.quick)
+        figures |= found
+        notes += said
+    show(figures, notes, as_json=options.json)
 
 
 def machine() -> dict[str, str | int | float]:
