@@ -51,9 +51,7 @@ def shade(
     worth = checked("worth", worth)
     lowest = np.zeros_like(worth) if floor is None else checked("floor", floor, len(worth))
     ranks = np.linspace(0, len(curve.prices) - 1, min(CANDIDATES, len(curve.prices))).astype(int)
-    levels = np.unique(
-        curve.prices[ranks]
-    )  # (M,) a bid between two prices wins no more than the lower
+    levels = np.unique(curve.prices[ranks])  # (M,); a bid between two wins no more than the lower
     bids = np.maximum(levels[None, :], lowest[:, None])  # (N, M)
     surplus = np.where(
         bids <= worth[:, None], (worth[:, None] - bids) * curve.win_probability(bids), 0.0
