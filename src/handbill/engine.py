@@ -35,7 +35,6 @@ def connect(*, memory_gb: float = 4.0, threads: int | None = None) -> Backend:
     backend = ibis.duckdb.connect()
     backend.raw_sql("SET TimeZone = 'UTC'")
     backend.raw_sql("SET preserve_insertion_order = false")
-    backend.raw_sql("SET enable_progress_bar = false")  # it would go to standard output
     backend.raw_sql(f"SET memory_limit = '{memory_gb}GB'")
     if threads is not None:
         backend.raw_sql(f"SET threads = {int(threads)}")
