@@ -1,5 +1,7 @@
 import re
 import string
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,18 @@ def test_percentages(share, shown):
 )
 def test_money(micros, currency, shown):
     assert words.money(micros, currency) == shown
+
+
+def test_every_rule_that_can_stop_an_ad_has_a_name() -> None:
+    own = {"unfamiliar-word", "typed-name", "typed-number", "typed-date", "unknown-slot", "length"}
+    kinds = set(own)
+    for language in ("en", "zh"):
+        text = (
+            files("handbill.creative")
+            .joinpath(f"words/{language}.toml")
+            .read_text(encoding="utf-8")
+        )
+        kinds |= tomllib.loads(text).keys() - {"version"}
+    unnamed = sorted(kind for kind in kinds if not words.known(f"rule.{kind.replace('-', '_')}"))
+    assert unnamed == []
+    assert len(kinds) > 40
