@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from handbill.console import words
+from handbill.console.frame import draw
 from handbill.console.person import Interest, Portrait
-from handbill.console.report import inlined
 from handbill.types import Interval, Language, ShopProfile, Text
 from handbill.workspace import write_text
 
@@ -91,29 +89,24 @@ def plain(portrait: Portrait, language: Language) -> str:
     return "\n\n".join(parts)
 
 
-def write_portrait(portrait: Portrait, shop: ShopProfile, path: Path) -> Path:
-    """Write the portrait as one self-contained HTML page."""
-    environment = Environment(
-        loader=PackageLoader("handbill.console"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(t=words.spoken, both=words.both)
-    page = environment.get_template("portrait.html").render(
+def draw_portrait(portrait: Portrait, shop: ShopProfile) -> str:
+    """The portrait as one self-contained HTML page."""
+    return draw(
+        "portrait.html",
         shop=shop,
-        person=portrait.person,
         title=words.say("portrait.title", shop=shop.name),
+        person=portrait.person,
         kicker=words.say("portrait.kicker", day=words.day(portrait.as_of)),
         name=opening(portrait),
         standfirst=words.prose(*map(words.both, standfirst(portrait))),
         stats=_stats(portrait),
         sections=tell(portrait),
-        style=inlined("report.css"),
-        script=inlined("report.js"),
     )
-    return write_text(path, "\n".join(line for line in page.splitlines() if line.strip()) + "\n")
+
+
+def write_portrait(portrait: Portrait, shop: ShopProfile, path: Path) -> Path:
+    """Write the page."""
+    return write_text(path, draw_portrait(portrait, shop))
 
 
 def _section(name: str, sentences: list[Text]) -> Section:

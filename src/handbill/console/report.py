@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from handbill.console import drawings, words
@@ -22,6 +20,7 @@ from handbill.console.chapters.making import Making, read_making
 from handbill.console.chapters.moments import Moments, read_moments
 from handbill.console.chapters.plan import Plan, read_plan
 from handbill.console.chapters.proof import Proof, read_proof
+from handbill.console.frame import draw
 from handbill.console.opening import Headline, headline, key_figures
 from handbill.console.reading import reading
 from handbill.types import Interval, ShopProfile, StageRun, Text
@@ -103,45 +102,35 @@ def read_report(workspace: Workspace, shop: ShopProfile, runs: Sequence[StageRun
 
 def render(report: Report, opening: Headline, shop: ShopProfile) -> str:
     """The page as one self-contained HTML document."""
-    environment = Environment(
-        loader=PackageLoader("handbill.console"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        t=words.spoken,
-        say=words.say,
-        both=words.both,
-        day=words.day,
-        count=words.count,
-        decimal=words.decimal,
-        percent=words.percent,
-        number_range=words.number_range,
-        prose=words.prose,
-        money=partial(words.money, currency=shop.currency),
-        named=_named,
-        estimate=_estimate,
-        number=_number,
-        width=_width,
-        rule_name=drawings.rule_name,
-        rule_reason=_rule_reason,
-    )
-    page = environment.get_template("report.html").render(
-        report=report,
+    tools = {
+        "say": words.say,
+        "day": words.day,
+        "count": words.count,
+        "decimal": words.decimal,
+        "percent": words.percent,
+        "number_range": words.number_range,
+        "prose": words.prose,
+        "money": partial(words.money, currency=shop.currency),
+        "named": _named,
+        "estimate": _estimate,
+        "number": _number,
+        "width": _width,
+        "rule_name": drawings.rule_name,
+        "rule_reason": _rule_reason,
+    }
+    return draw(
+        "report.html",
         shop=shop,
-        headline=opening,
         title=words.say("page.title", shop=shop.name),
+        tools=tools,
+        report=report,
+        headline=opening,
         key_figures=key_figures(report.proof, report.plan, report.ads, report.collected, shop),
         drawings=draw_all(report, shop.as_of),
         limits=[words.both(one) for one in report.limits],
         has_costs=_has_costs(report.proof),
         contents=CONTENTS,
-        style=inlined("report.css"),
-        script=inlined("report.js"),
     )
-    return "\n".join(line for line in page.splitlines() if line.strip()) + "\n"
 
 
 def draw_all(report: Report, as_of: date) -> Mapping[str, drawings.Drawing | None]:
@@ -164,12 +153,6 @@ def draw_all(report: Report, as_of: date) -> Mapping[str, drawings.Drawing | Non
         "campaigns": drawings.campaigns(proof) if proof else None,
         "followed": drawings.followed(proof.followed) if proof and proof.followed else None,
     }
-
-
-def inlined(name: str) -> Markup:
-    """A style or script of ours, as it stands in a page."""
-    text = files("handbill.console").joinpath("templates", name).read_text(encoding="utf-8")
-    return Markup(text)  # noqa: S704 - our own style and script, never data
 
 
 def _named(kind: str, key: str) -> words.Spoken:

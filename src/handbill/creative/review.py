@@ -4,14 +4,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, select
 
-from handbill.creative.shelf import decisions, signed
+from handbill.creative.dossier import dossiers
 from handbill.errors import PolicyError
 from handbill.state import approvals, creatives
-from handbill.types import SLOT, fill
 
 DECISIONS = ("approved", "rejected")
 
@@ -48,46 +46,20 @@ def waiting(engine: Engine, signatures: int = 1) -> tuple[Waiting, ...]:
         engine: The state.
         signatures: People who have to approve an ad.
     """
-    open_ads = (
-        select(creatives)
-        .where(creatives.c.status == "passed")
-        .order_by(creatives.c.language, creatives.c.offer_id, creatives.c.id)
-    )
-    with engine.connect() as connection:
-        rows = connection.execute(open_ads).all()
-        decided = decisions(connection, signatures)
-        signers = signed(connection)
-    found = []
-    for row in rows:
-        if decided.get((row.id, row.digest), "signed") != "signed":
-            continue
-        values = {fact["name"]: fact["value"] for fact in row.brief["facts"]}
-        found.append(
-            Waiting(
-                id=row.id,
-                language=row.language,
-                headline=fill(row.headline, values),
-                body=fill(row.body, values),
-                call_to_action=fill(row.call_to_action, values),
-                findings=tuple(one["rule"] for one in row.findings if one["outcome"] == "evidence"),
-                claims=_claims(row),
-                signed=signers.get((row.id, row.digest), ()),
-            )
+    return tuple(
+        Waiting(
+            id=one.id,
+            language=one.language,
+            headline=one.filled(one.draft.headline),
+            body=one.filled(one.draft.body),
+            call_to_action=one.filled(one.draft.call_to_action),
+            findings=tuple(found.rule for found in one.findings if found.outcome == "evidence"),
+            claims=one.claims,
+            signed=one.signed,
         )
-    return tuple(found)
-
-
-def _claims(row: Row[Any]) -> tuple[str, ...]:
-    used = set(SLOT.findall(f"{row.headline}\n{row.body}\n{row.call_to_action}"))
-    facts = [
-        f"{fact['value']} [{fact['source']}]" for fact in row.brief["facts"] if fact["name"] in used
-    ]
-    proven = [
-        f"{one['span']} [{one['reason'].rsplit(' ', 1)[-1].rstrip('.')}]"
-        for one in row.findings
-        if one["outcome"] == "pass" and " rests on " in one["reason"]
-    ]
-    return (*facts, *proven)
+        for one in dossiers(engine, signatures)
+        if one.state == "waiting"
+    )
 
 
 def decide(
