@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from handbill.audience.lookalikes import Lookalikes
     from handbill.audience.recommend.suggestions import Suggestion
     from handbill.console.person import Portrait
+    from handbill.creative.dossier import Decision, Dossier
     from handbill.creative.review import Waiting
 
 
@@ -117,6 +118,28 @@ class Shop:
 
         with closing_state(self.workspace.state_url) as engine:
             return waiting(engine, self.settings.creative.signatures)
+
+    def dossiers(self, *ids: str) -> "tuple[Dossier, ...]":
+        """Ads with all that a reviewer may ask: where they stand, findings, facts, signatures.
+
+        Args:
+            ids: Creatives; all of them when none is named.
+        """
+        from handbill.creative.dossier import dossiers
+
+        with closing_state(self.workspace.state_url) as engine:
+            return dossiers(engine, self.settings.creative.signatures, only=ids)
+
+    def decisions(self, of: str = "") -> "tuple[Decision, ...]":
+        """What was decided on ads, the newest first.
+
+        Args:
+            of: One ad; all of them when empty.
+        """
+        from handbill.creative.dossier import history
+
+        with closing_state(self.workspace.state_url) as engine:
+            return history(engine, of=of)
 
     def edit(
         self,

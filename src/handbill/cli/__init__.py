@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from handbill import __version__
-from handbill.cli import audience, creative, events, model, placement, recommend, tuning
+from handbill.cli import audience, creative, desk, events, model, placement, recommend, tuning
 from handbill.cli.words import AsJson, Folder
 from handbill.errors import HandbillError
 
@@ -21,15 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-app.add_typer(events.app, name="events")
-app.add_typer(audience.app, name="audience")
-app.command()(audience.portrait)
-app.add_typer(creative.app, name="creative")
-app.add_typer(placement.app, name="placement")
-creative.app.add_typer(tuning.app)
-app.add_typer(model.app, name="model")
-app.command()(recommend.recommend)
 
 
 def main() -> None:
@@ -187,3 +178,15 @@ def summary(runs: Any, report_path: Path) -> dict[str, Any]:
         ],
         "report": str(report_path),
     }
+
+
+app.add_typer(events.app, name="events")
+app.add_typer(audience.app, name="audience")
+app.command()(audience.portrait)
+app.add_typer(creative.app, name="creative")
+app.command()(desk.desk)
+app.add_typer(desk.app, name="access")
+app.add_typer(placement.app, name="placement")
+creative.app.add_typer(tuning.app)
+app.add_typer(model.app, name="model")
+app.command()(recommend.recommend)

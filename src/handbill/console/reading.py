@@ -96,6 +96,22 @@ def reading(workspace: Workspace, timezone: str) -> Iterator[Reader]:
         backend.disconnect()
 
 
+def segment_names(reader: Reader) -> dict[str, Text]:
+    """What each segment is called."""
+    entries = reader.json(reader.workspace.tables / "segments.json") or []
+    return {one["id"]: Text(en=one["name"]["en"], zh=one["name"]["zh"]) for one in entries}
+
+
+def offer_labels(reader: Reader) -> dict[str, Text]:
+    """What each offer that has a name is called."""
+    path = reader.workspace.catalog / "offers.parquet"
+    return {
+        row["id"]: Text(en=row["label"], zh=row.get("label_zh") or row["label"])
+        for row in reader.rows("SELECT * FROM {offers}", offers=path)
+        if row["label"]
+    }
+
+
 def interval(value: Record | None) -> Interval | None:
     """An interval as the tables write it; None when it was not answered."""
     if value is None or value.get("estimate") is None:

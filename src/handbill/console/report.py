@@ -116,7 +116,7 @@ def render(report: Report, opening: Headline, shop: ShopProfile) -> str:
         "number": _number,
         "width": _width,
         "rule_name": drawings.rule_name,
-        "rule_reason": _rule_reason,
+        "rule_reason": rule_reason,
     }
     return draw(
         "report.html",
@@ -161,7 +161,7 @@ def _named(kind: str, key: str) -> words.Spoken:
     return words.spoken(name) if words.known(name) else words.both(key.replace("_", " "))
 
 
-def _rule_reason(rule: str, reason: str) -> words.Spoken:
+def rule_reason(rule: str, reason: str) -> words.Spoken:
     """Why a rule stopped an ad: the check's own words are English, Chinese has one per rule."""
     key = f"rule_why.{rule.replace('-', '_')}"
     if not words.known(key):

@@ -14,10 +14,22 @@ from handbill.creative.prompt import Draft
 from handbill.creative.shelf import row_of
 from handbill.errors import PolicyError
 from handbill.state import creatives
-from handbill.types import SLOT, Brief, Creative, Fact, creative_digest
+from handbill.types import SLOT, Brief, Creative, Fact, Finding, creative_digest
 
 PERSON = "person:"
 """Before the name of who wrote an ad, where a model's name would stand."""
+
+
+class UnfitError(PolicyError):
+    """A person's text that may not run.
+
+    Attributes:
+        findings: What blocks it.
+    """
+
+    def __init__(self, message: str, findings: Sequence[Finding]) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +63,8 @@ def edit(engine: Engine, creative_id: str, change: Change, *, by: str, now: date
         The new ad, with what was found.
 
     Raises:
-        PolicyError: The ad is unknown, nobody signs, nothing changed, or the text may not run; the
-            message has each finding.
+        PolicyError: The ad is unknown, nobody signs, or nothing changed.
+        UnfitError: The text may not run; the message has each finding.
     """
     if not by.strip() or by.startswith("policy:"):
         raise PolicyError("say who edits: --by NAME")
@@ -73,7 +85,7 @@ def edit(engine: Engine, creative_id: str, change: Change, *, by: str, now: date
     blocked = [finding for finding in one.findings if finding.outcome == "block"]
     if blocked:
         said = "; ".join(f"{found.span!r} ({found.rule}): {found.reason}" for found in blocked)
-        raise PolicyError(f"it may not run: {said}")
+        raise UnfitError(f"it may not run: {said}", blocked)
     with engine.begin() as connection:
         known = connection.execute(select(creatives.c.id).where(creatives.c.id == one.id)).first()
         if known is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handbill.console.reading import Reader
+from handbill.console.reading import Reader, offer_labels, segment_names
 from handbill.types import LANGUAGES, SLOT, Text, as_written
 
 SHOWN_PAIRS = 6
@@ -228,7 +228,7 @@ def _pairs(reader: Reader, rows: list[dict[str, Any]]) -> tuple[Pair, ...]:
         )
         chosen.append(key)
         uses.update(key)
-    names, offers = _segment_names(reader), _offer_labels(reader)
+    names, offers = segment_names(reader), offer_labels(reader)
     return tuple(
         Pair(
             offer=offers.get(offer, Text(en=offer, zh=offer)),
@@ -267,17 +267,3 @@ def _refused(rows: list[dict[str, Any]]) -> tuple[Refused, ...]:
             break
     examples.sort(key=lambda item: item[:2])
     return tuple(one for _, _, one in examples[:SHOWN_REJECTED])
-
-
-def _segment_names(reader: Reader) -> dict[str, Text]:
-    entries = reader.json(reader.workspace.tables / "segments.json") or []
-    return {e["id"]: Text(en=e["name"]["en"], zh=e["name"]["zh"]) for e in entries}
-
-
-def _offer_labels(reader: Reader) -> dict[str, Text]:
-    path = reader.workspace.catalog / "offers.parquet"
-    return {
-        row["id"]: Text(en=row["label"], zh=row.get("label_zh") or row["label"])
-        for row in reader.rows("SELECT * FROM {offers}", offers=path)
-        if row["label"]
-    }

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from handbill.console.reading import Reader, Record, interval, text, texts
+from handbill.console.reading import (
+    Reader,
+    Record,
+    interval,
+    offer_labels,
+    segment_names,
+    text,
+    texts,
+)
 from handbill.types import Interval, Text
 
 SHOWN_CANDIDATES = 6
@@ -202,7 +210,7 @@ def read_plan(reader: Reader) -> Plan | None:
         changed=tuple(Change(**one) for one in changes.get("figures", ())),
         settings=tuple(Change(**one) for one in changes.get("settings", ())),
         campaigns=_parts(reader, "campaign_id", _campaign_names(reader)),
-        segments=_parts(reader, "segment_id", _segment_names(reader)),
+        segments=_parts(reader, "segment_id", segment_names(reader)),
         days=tuple((row["day"], row["messages"]) for row in reader.rows(DAYS, plan=path)),
         choice=_choice(reader),
         assumptions=texts(head.get("assumptions")),
@@ -212,7 +220,7 @@ def read_plan(reader: Reader) -> Plan | None:
 
 
 def _prices(reader: Reader, entries: Sequence[Record]) -> tuple[Price, ...]:
-    names = {"stock": _campaign_names(reader), "fairness": _segment_names(reader)}
+    names = {"stock": _campaign_names(reader), "fairness": segment_names(reader)}
 
     def of(bound: str, name: str | None) -> Text | None:
         if name is None:
@@ -254,7 +262,10 @@ def _choice(reader: Reader) -> Choice | None:
     odds: Counter[str] = Counter()
     for candidate, share in zip(row["candidates"] or (), row["propensities"] or (), strict=False):
         odds[offers.get(candidate, candidate)] += share
-    labels = _offer_labels(reader)
+    labels = {
+        key: Text(en=f"{label.en} ({key})", zh=f"{label.zh} ({key})")
+        for key, label in offer_labels(reader).items()
+    }
 
     def label(offer: str) -> Text:
         return labels.get(offer, Text(en=offer, zh=offer))
@@ -277,26 +288,9 @@ def _offers(reader: Reader) -> dict[str, str]:
     return {row["id"]: row["offer_id"] for row in found}
 
 
-def _offer_labels(reader: Reader) -> dict[str, Text]:
-    offers = reader.workspace.catalog / "offers.parquet"
-    sql = "SELECT * FROM {offers} WHERE label IS NOT NULL"
-    return {
-        row["id"]: Text(
-            en=f"{row['label']} ({row['id']})",
-            zh=f"{row.get('label_zh') or row['label']} ({row['id']})",
-        )
-        for row in reader.rows(sql, offers=offers)
-    }
-
-
 def _campaign_names(reader: Reader) -> dict[str, Text]:
     path = reader.workspace.catalog / "campaigns.parquet"
     return {
         row["id"]: Text(en=f"Campaign {row['id']}", zh=f"活动 {row['id']}")
         for row in reader.rows("SELECT id FROM {campaigns}", campaigns=path)
     }
-
-
-def _segment_names(reader: Reader) -> dict[str, Text]:
-    entries: Any = reader.json(reader.workspace.tables / "segments.json") or []
-    return {one["id"]: Text(en=one["name"]["en"], zh=one["name"]["zh"]) for one in entries}
