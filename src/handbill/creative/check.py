@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from handbill.creative.goods import Field, Product
@@ -90,12 +90,36 @@ def check(draft: Draft, brief: Brief, records: Sequence[Field] = ()) -> tuple[Fi
     if missing := tuple(_slots(draft, brief)):
         return missing  # without its facts in place, the text cannot be read as a reader would
     checks: tuple[Callable[[Draft, Brief], Iterable[Finding]], ...] = (
-        _limits, _form, _script, _typed, _standing, _offer, _audience, _repeats,
+        _limits, _marks, _form, _script, _wordless, _typed, _standing, _offer, _audience, _repeats,
     )  # fmt: skip
     found = [finding for one in checks for finding in one(draft, brief)]
     found += _claims(draft, brief, records)
     found += _proof(draft, brief, records)
     return (*dict.fromkeys(found), *gate(brief))
+
+
+def check_line(line: str, brief: Brief, records: Sequence[Field] = ()) -> tuple[Finding, ...]:
+    """What is wrong with one line of copy, wherever it will stand.
+
+    Where it will stand decides its length and what else has to be said beside it; see
+    `handbill.creative.forms`.
+
+    Args:
+        line: As a template.
+        brief: The facts it may rest on, and its language.
+        records: Evidence that people added.
+    """
+    draft = Draft(headline=line, body="", call_to_action="")
+    known = {fact.name for fact in brief.facts}
+    if unknown := tuple(_unknown(draft, known)):
+        return unknown
+    checks: tuple[Callable[[Draft, Brief], Iterable[Finding]], ...] = (
+        _marks, _script, _typed, _standing, _audience, _repeats,
+    )  # fmt: skip
+    found = [finding for one in checks for finding in one(draft, brief)]
+    found += _claims(draft, brief, records)
+    found += _proof(draft, brief, records)
+    return tuple(dict.fromkeys(found))
 
 
 def gate(brief: Brief) -> tuple[Finding, ...]:
@@ -126,9 +150,7 @@ def _block(rule: str, span: str, reason: str) -> Finding:
 def _slots(draft: Draft, brief: Brief) -> Iterator[Finding]:
     known = {fact.name for fact in brief.facts}
     used = SLOT.findall(draft.text)
-    for name in dict.fromkeys(used):
-        if name not in known:
-            yield _block("unknown-slot", f"{{{name}}}", "No fact of the brief fills this slot.")
+    yield from _unknown(draft, known)
     for name in REQUIRED:
         if name in known and name not in used:
             reason = "The brief has this fact and the ad keeps it back."
@@ -136,6 +158,12 @@ def _slots(draft: Draft, brief: Brief) -> Iterator[Finding]:
     subjects = [name for name in ("category", "product") if name in known]
     if subjects and not any(name in used for name in subjects):
         yield _block("missing-slot", f"{{{subjects[0]}}}", "The ad does not name what is offered.")
+
+
+def _unknown(draft: Draft, known: Collection[str]) -> Iterator[Finding]:
+    for name in dict.fromkeys(SLOT.findall(draft.text)):
+        if name not in known:
+            yield _block("unknown-slot", f"{{{name}}}", "No fact of the brief fills this slot.")
 
 
 def _limits(draft: Draft, brief: Brief) -> Iterator[Finding]:
@@ -151,8 +179,8 @@ def _limits(draft: Draft, brief: Brief) -> Iterator[Finding]:
         yield _block("length", "body", "The body is too short to say anything.")
 
 
-def _form(draft: Draft, brief: Brief) -> Iterator[Finding]:
-    """Marks that have no place in an ad, and sentences that do not end."""
+def _marks(draft: Draft, brief: Brief) -> Iterator[Finding]:
+    """Marks that have no place in an ad."""
     text = plain(blanked(draft.text))
     if match := _MARKUP.search(text):
         yield _block("markup", match.group(), "Markup, addresses and stray braces are not text.")
@@ -162,6 +190,13 @@ def _form(draft: Draft, brief: Brief) -> Iterator[Finding]:
         yield _block("shouting", match.group(), "A word in capitals.")
     if match := re.search(r"([^\w\s])\1{1,}", text.replace(BLANK, "")):
         yield _block("shouting", match.group(), "A mark repeated.")
+    if any(text.count(pair[0]) != text.count(pair[1]) for pair in ("()", "“”", "「」", "《》")):
+        yield _block("form", "brackets", "A bracket or quotation mark is left open.")
+
+
+def _form(draft: Draft, brief: Brief) -> Iterator[Finding]:
+    """Sentences that do not end, too many of them, a button with a full stop."""
+    text = plain(blanked(draft.text))
     if not draft.body.endswith(_ENDS):
         yield _block("form", draft.body[-8:], "The body stops in the middle of a sentence.")
     sentences = [one for one in _SENTENCE.split(text.split("\n")[1]) if one.strip()]
@@ -169,25 +204,24 @@ def _form(draft: Draft, brief: Brief) -> Iterator[Finding]:
         yield _block("form", "body", "More than three sentences.")
     if re.search(r"[.。,，]$", draft.call_to_action) or "\n" in draft.call_to_action:
         yield _block("form", draft.call_to_action, "A button carries no full stop.")
-    if any(text.count(pair[0]) != text.count(pair[1]) for pair in ("()", "“”", "「」", "《》")):
-        yield _block("form", "brackets", "A bracket or quotation mark is left open.")
 
 
 def _script(draft: Draft, brief: Brief) -> Iterator[Finding]:
     """Letters of another script: the wrong language, or look-alikes that hide a word."""
     expected = _BY_LANGUAGE[brief.language]
-    letters = 0
     for sign in plain(blanked(draft.text)):
         kind = unicodedata.category(sign)
         if sign == BLANK or sign in "\n°":
             continue
         if kind in ("So", "Cn", "Co", "Cs", "Sk"):
             yield _block("script", sign, "A symbol, an emoji or a broken character.")
-        elif kind.startswith("L"):
-            letters += 1
-            if not unicodedata.name(sign, "").startswith(expected):
-                yield _block("script", sign, f"A letter that {brief.language} text does not have.")
-    if letters < 8:
+        elif kind.startswith("L") and not unicodedata.name(sign, "").startswith(expected):
+            yield _block("script", sign, f"A letter that {brief.language} text does not have.")
+
+
+def _wordless(draft: Draft, brief: Brief) -> Iterator[Finding]:
+    letters = [sign for sign in plain(blanked(draft.text)) if sign.isalpha()]
+    if len(letters) < 8:
         yield _block("script", "", "Hardly any words beside the facts.")
 
 
