@@ -1,5 +1,6 @@
 """The desk: sign in, read, decide, rewrite; and what it keeps out."""
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -193,12 +194,18 @@ def test_what_a_check_stopped_is_shown_with_why_and_cannot_be_approved(
 ) -> None:
     (one,) = plain(brief("o2"))
     found = Finding(rule="absolute-claim", span="best", outcome="block", reason="No proof.")
-    import dataclasses
-
     fallen = dataclasses.replace(one, findings=(found,), headline=f"Best {HOSTILE}")
+    behind = dataclasses.replace(
+        one,
+        id="c_behind",
+        headline="Second best",
+        findings=(Finding(rule="outranked", span="", outcome="pass", reason="Others are better."),),
+    )
     with closing_state(shop.workspace.state_url) as engine:
-        put(engine, [], [fallen], "person", NOW)
+        put(engine, [], [fallen, behind], "person", NOW)
     page = ana.get("/fallen").text
+    assert "Second best" not in page  # no check stopped it
+    assert "Second best" in ana.get(f"/ads/{one.id}").text
     assert "<q>best</q>" in page and "No proof." in page
     assert HOSTILE not in page
     assert ana.post("/decide", data={"id": one.id, "decision": "approved"}).status_code == 422

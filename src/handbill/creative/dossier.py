@@ -12,9 +12,9 @@ from handbill.creative.shelf import decisions, signed
 from handbill.state import approvals, creatives
 from handbill.types import SLOT, Fact, Finding, fill
 
-State = Literal["waiting", "approved", "rejected", "fallen", "withdrawn"]
-"""Waiting for people; decided by them, or by the checks in their place; fallen at a check; gone
-with the facts or evidence that it rested on."""
+State = Literal["waiting", "approved", "rejected", "fallen", "outranked", "withdrawn"]
+"""Waiting for people; decided by them, or by the checks in their place; fallen at a check; left
+behind by better ads of its brief; gone with the facts or evidence that it rested on."""
 _KEPT: Mapping[str, State] = {"approved": "approved", "rejected": "rejected", "signed": "waiting"}
 
 
@@ -152,7 +152,7 @@ def _dossier(
         origin=row.origin,
         author=row.model,
         digest=row.digest,
-        state=_state(row.status, decided.get(key, "signed")),
+        state=_state(row, decided.get(key, "signed")),
         draft=Draft(headline=row.headline, body=row.body, call_to_action=row.call_to_action),
         facts=tuple(Fact(**fact) for fact in row.brief["facts"]),
         findings=tuple(Finding(**one) for one in row.findings),
@@ -161,10 +161,11 @@ def _dossier(
     )
 
 
-def _state(status: str, decision: str) -> State:
-    if status == "rejected":
-        return "fallen"
-    return "withdrawn" if status == "withdrawn" else _KEPT[decision]
+def _state(row: Row[Any], decision: str) -> State:
+    if row.status == "rejected":
+        passed = all(found["outcome"] == "pass" for found in row.findings)
+        return "outranked" if passed else "fallen"
+    return "withdrawn" if row.status == "withdrawn" else _KEPT[decision]
 
 
 def _utc(moment: datetime) -> datetime:

@@ -87,7 +87,7 @@ class Tally:
     Attributes:
         language: `en` or `zh`.
         written: All of them.
-        passed: Every check.
+        passed: Every check; some of them others outranked.
         waiting: For a person's approval.
         rejected: By a check.
         by_model: Of those not rejected, written by the model and not filled from a template.
@@ -148,7 +148,7 @@ def read_ads(reader: Reader) -> Ads | None:
     rows = reader.rows("SELECT * FROM {creatives} ORDER BY id", creatives=path)
     if not rows:
         return None
-    stopped = [row for row in rows if row["status"] == "rejected"]
+    stopped = [row for row in rows if row["status"] == "rejected" and _rules(row)]
     rules = Counter(rule for row in stopped for rule in sorted(_rules(row)))
     models = {" + ".join(filter(None, (row["model"], row["adapter"]))) for row in rows}
     return Ads(
@@ -187,15 +187,14 @@ def spans(template: str, slots: Mapping[str, Any]) -> tuple[Span, ...]:
 
 def _tally(language: str, rows: Iterable[dict[str, Any]]) -> Tally:
     mine = [row for row in rows if row["language"] == language]
-    status = Counter(row["status"] for row in mine)
     kept = [row for row in mine if row["status"] != "rejected"]
     by_model = sum(row["origin"] == "model" for row in kept)
     return Tally(
         language=language,
         written=len(mine),
-        passed=sum(not _rules(row) for row in kept),
-        waiting=status["waiting"],
-        rejected=status["rejected"],
+        passed=sum(not _rules(row) for row in mine),
+        waiting=sum(row["status"] == "waiting" for row in kept),
+        rejected=sum(row["status"] == "rejected" and bool(_rules(row)) for row in mine),
         by_model=by_model,
         by_template=len(kept) - by_model,
     )

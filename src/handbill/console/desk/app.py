@@ -204,7 +204,9 @@ class Desk:
         if one is None:
             return self._sorry(who, f"there is no ad {id_}", 404)
         names = pages.read_names(self.workspace, self.shop)
-        page = pages.draw_ad(visit, one, names, self.office.decisions(id_), typed, unfit)
+        others = [other for other in every if _answers_same(other, one) and other.id != id_]
+        decided = self.office.decisions(id_)
+        page = pages.draw_ad(visit, one, names, decided, others, typed, unfit)
         return HTMLResponse(page, 200 if error is None else 422)
 
     async def _report(self, _request: Request, who: str) -> Response:
@@ -269,6 +271,13 @@ def _safe(endpoint: Endpoint) -> Endpoint:
         return reply
 
     return answer
+
+
+def _answers_same(one: Dossier, other: Dossier) -> bool:
+    """Whether two ads are about the same, for the same people, in one language."""
+    return (one.offer_id, one.segment_id, one.language) == (
+        other.offer_id, other.segment_id, other.language
+    )  # fmt: skip
 
 
 def _typed(form: FormData, name: str) -> str:

@@ -107,6 +107,7 @@ def draw_ad(
     one: Dossier,
     names: Names,
     decided: Sequence[Decision],
+    others: Sequence[Dossier] = (),
     typed: Mapping[str, str] | None = None,
     unfit: Sequence[Finding] = (),
 ) -> str:
@@ -117,6 +118,7 @@ def draw_ad(
         one: The ad.
         names: Of offers and segments.
         decided: What people decided on it.
+        others: Ads that answer the same brief.
         typed: What the visitor typed, when it could not be taken.
         unfit: What blocks it.
     """
@@ -128,7 +130,8 @@ def draw_ad(
     }
     return _desk(
         visit, "desk/ad.html", "desk.ad", ad=one, offer=names.offer(one),
-        segment=names.segment(one), decided=decided, typed=typed or kept, unfit=unfit,
+        segment=names.segment(one), decided=decided, others=others, typed=typed or kept,
+        unfit=unfit,
     )  # fmt: skip
 
 
