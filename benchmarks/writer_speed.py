@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from handbill.creative import train
-from handbill.creative.example import read_examples
+from handbill.creative.author import recipe_of
+from handbill.creative.example import pair_of, read_examples
 from handbill.creative.method import prepare
 from handbill.creative.models import frame, load, precision
 from handbill.creative.prompt import MAX_NEW_TOKENS, PROMPT, prompt_for
@@ -21,7 +22,6 @@ from handbill.creative.recipe import Recipe
 from handbill.creative.registry import find, home
 from handbill.creative.select import Maker, choose
 from handbill.creative.settings import Settings
-from handbill.creative.stage import pair_of, recipe_of
 from handbill.creative.tune import Adapter, tune
 from handbill.creative.voice import Voice
 from handbill.creative.writer import LocalWriter

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from handbill.creative.example import read_examples
+from handbill.creative.example import pair_of, read_examples
 from handbill.creative.recipe import Recipe
 from handbill.creative.registry import find
 from handbill.creative.search import search
-from handbill.creative.stage import pair_of
 from handbill.creative.track import tracking
 from handbill.errors import ConfigError, ModelError
 

@@ -13,13 +13,12 @@ import pytest
 import torch
 
 from handbill.creative import train
-from handbill.creative.example import read_examples
+from handbill.creative.example import pair_of, read_examples
 from handbill.creative.models import ModelFolder, load
 from handbill.creative.pairs import Pair, split
 from handbill.creative.prompt import prompt_for
 from handbill.creative.recipe import Recipe
 from handbill.creative.registry import find
-from handbill.creative.stage import pair_of
 from handbill.creative.tune import Adapter, tune
 from handbill.creative.vocabulary import choose, prune
 from handbill.creative.writer import LocalWriter
@@ -108,7 +107,7 @@ from handbill.creative import train
 from handbill.creative.example import read_examples
 from handbill.creative.recipe import Recipe
 from handbill.creative.registry import find
-from handbill.creative.stage import pair_of
+from handbill.creative.example import pair_of
 from handbill.creative.tune import tune
 train.fit.__defaults__ = (0.0,)  # a checkpoint after every step
 steps = 0

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from handbill.cli.tuning import recipe_from
-from handbill.creative.example import read_examples
+from handbill.creative.example import pair_of, read_examples
 from handbill.creative.pairs import write_pairs
-from handbill.creative.stage import pair_of
 from handbill.errors import ConfigError
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from handbill.creative.prompt import Draft
+from handbill.creative.pairs import Pair
+from handbill.creative.prompt import Draft, completion_for, prompt_for
+from handbill.creative.template import without_terms
 from handbill.errors import SourceError
 from handbill.types import Brief, Fact, Language
 
@@ -48,6 +50,16 @@ def parse_examples(text: str, name: str) -> tuple[Example, ...]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SourceError(f"{name}, line {number} is not an example ad: {error!r}") from error
     return tuple(examples)
+
+
+def pair_of(example: Example) -> Pair:
+    """What a model learns from an example: the request, and the part of the ad that it writes."""
+    values = {fact.name: fact.value for fact in example.brief.facts}
+    return Pair(
+        prompt=prompt_for(example.brief),
+        completion=completion_for(without_terms(example.draft, example.brief)),
+        product=values.get("product", values.get("category", example.brief.id)),
+    )
 
 
 def _example(row: dict[str, Any], line: str) -> Example:
