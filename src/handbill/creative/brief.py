@@ -260,7 +260,7 @@ def make_brief(
 
     There is no price: the catalogue's is a median of past sales, and a price in an ad is a promise.
     """
-    label = _mid_sentence(offer.label[language]) if language == "en" else offer.label[language]
+    label = mid_sentence(offer.label[language]) if language == "en" else offer.label[language]
     whole = offer.label_share >= MIXED
     facts = [
         Fact(name="offer", value=COUPON[language], source="catalog/offers"),
@@ -300,7 +300,7 @@ def make_brief(
     )
 
 
-def _mid_sentence(label: str) -> str:
+def mid_sentence(label: str) -> str:
     """As it reads within a sentence: `Frozen pizza` becomes `frozen pizza`, `BBQ sauce` stays."""
     first = re.split(r"[\s/&,-]", label, maxsplit=1)[0]
     if first != first.capitalize() or first.lower() in _PROPER:

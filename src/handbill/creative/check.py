@@ -188,7 +188,7 @@ def _marks(draft: Draft, brief: Brief) -> Iterator[Finding]:
         yield _block("shouting", "!", "More than one exclamation mark.")
     if match := re.search(r"\b[A-Z]{4,}\b", text):
         yield _block("shouting", match.group(), "A word in capitals.")
-    if match := re.search(r"([^\w\s])\1{1,}", text.replace(BLANK, "")):
+    if match := re.search(r"([^\w\s])\1{1,}", text.replace(BLANK, "x")):
         yield _block("shouting", match.group(), "A mark repeated.")
     if any(text.count(pair[0]) != text.count(pair[1]) for pair in ("()", "“”", "「」", "《》")):
         yield _block("form", "brackets", "A bracket or quotation mark is left open.")

@@ -86,9 +86,34 @@ def read_goods(path: Path) -> dict[str, Product]:
     return found
 
 
+def read_product(path: Path, key: str) -> Product:
+    """One product of a catalogue, without reading the others where that is possible.
+
+    Args:
+        path: As `read_goods` takes it.
+        key: Its id.
+
+    Raises:
+        SourceError: There is no such catalogue, or no such product in it.
+    """
+    table = path / "catalog" / "products.parquet" if path.is_dir() else path
+    if table.suffix == ".parquet" and table.is_file():
+        found = {
+            one.id: one for row in _one(table, key) for one in [make_product(row, source="catalog")]
+        }
+    else:
+        found = read_goods(path)
+    if key not in found:
+        raise SourceError(f"no product {key!r} in {table}; give the id that the catalogue has")
+    return found[key]
+
+
 def make_product(row: Mapping[str, Any], *, source: str) -> Product:
-    """A row of a catalogue as a product."""
+    """A row of a catalogue as a product; what it keeps in `context` are fields like the others."""
     known = {str(name).strip().casefold().replace(" ", "_"): value for name, value in row.items()}
+    known = _context(known.pop("context", None)) | {
+        name: value for name, value in known.items() if value not in (None, "")
+    }
     key = _text(known.get("id"))
     fields = tuple(
         Field(name=name, value=text, source=f"{source}#{key}.{name}")
@@ -96,6 +121,15 @@ def make_product(row: Mapping[str, Any], *, source: str) -> Product:
         if name not in UNPROMISED and (text := _text(value))
     )
     return Product(id=key, fields=fields)
+
+
+def _context(value: Any) -> dict[str, Any]:
+    """Fields of a source that have no column, as events keeps them; none when it is no JSON."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _text(value: Any) -> str:
@@ -109,6 +143,14 @@ def _text(value: Any) -> str:
     text = re.sub(r"<[^<>]{0,200}>", " ", str(value)[: 2 * MAX_VALUE])
     text = "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text)
     return re.sub(r"\s+", " ", text).strip()[:MAX_VALUE]
+
+
+def _one(path: Path, key: str) -> list[dict[str, Any]]:
+    """The rows of a Parquet file with an id."""
+    try:
+        return _parquet(path, "WHERE CAST(id AS VARCHAR) = ?", key)
+    except duckdb.Error as error:
+        raise SourceError(f"{path.name} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -128,10 +170,11 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
         raise SourceError(f"{path.name} cannot be read: {reason}") from error
 
 
-def _parquet(path: Path) -> list[dict[str, Any]]:
+def _parquet(path: Path, where: str = "", *values: str) -> list[dict[str, Any]]:
     backend = connect(threads=1)
     try:
-        table = backend.con.sql("SELECT * FROM read_parquet(?)", params=[str(path)])
+        asked = f"SELECT * FROM read_parquet(?) {where}"
+        table = backend.con.sql(asked, params=[str(path), *values])
         rows: list[dict[str, Any]] = table.to_arrow_table().to_pylist()
     finally:
         backend.disconnect()

@@ -91,11 +91,11 @@ def choose(
             continue
         piece, named = shingles(written.text, brief.language), names_offer(written, brief)
         draft = with_terms(written, brief)
-        findings = check(draft, brief) + (voice.check(draft, brief) if voice else ())
+        findings = check(draft, brief) + (voice.check(draft.text, brief) if voice else ())
         if any(finding.outcome == "block" for finding in findings):
             rejected.append(_creative(draft, brief, maker, findings))
         else:
-            near = voice.nearness(written) if voice else 0.0
+            near = voice.nearness(written.text) if voice else 0.0
             rank = score(draft, brief) + named + near + 1 - likeness(piece, shown)
             passed.append((rank, draft, findings, piece))
     kept: list[Creative] = []

@@ -1,11 +1,10 @@
 """The shop's vocabulary: what a small model may say is what people have said before it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from handbill.creative.example import Example
-from handbill.creative.prompt import Draft
 from handbill.creative.text import normal, shingles
 from handbill.types import Brief, Finding, Language
 
@@ -39,21 +38,26 @@ class Voice:
             if one.brief.language == language
             for text in (one.draft.text, *(fact.value for fact in one.brief.facts))
         ]
+        return cls.of_texts(texts, language)
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[str], language: Language) -> "Voice":
+        """The voice of texts, one by one."""
         return cls(
             language=language,
             known=frozenset(_parts("\n".join(texts), language)),
             pairs=frozenset(pair for text in texts for pair in shingles(text, language)),
         )
 
-    def nearness(self, draft: Draft) -> float:
-        """Share of an ad's neighbouring words that people have put side by side, 0 to 1."""
-        pairs = shingles(draft.text, self.language)
+    def nearness(self, text: str) -> float:
+        """Share of a text's neighbouring words that people have put side by side, 0 to 1."""
+        pairs = shingles(text, self.language)
         return len(pairs & self.pairs) / max(1, len(pairs))
 
-    def check(self, draft: Draft, brief: Brief) -> tuple[Finding, ...]:
-        """The first word of an ad that is foreign to the voice, if there is one."""
+    def check(self, text: str, brief: Brief) -> tuple[Finding, ...]:
+        """The first word of a text that is foreign to the voice, if there is one."""
         own = set(_parts("\n".join(fact.value for fact in brief.facts), self.language))
-        for part in _parts(draft.text, self.language):
+        for part in _parts(text, self.language):
             if part not in self.known and part not in own:
                 reason = "No example ad and no product name of the brief uses this word."
                 return (Finding(rule="unfamiliar-word", span=part, outcome="block", reason=reason),)
