@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from handbill.errors import WorkspaceError
-from handbill.trust.reading import links_path, robots_path
+from handbill.trust.reading import links_path, repeats_path, robots_path
 from handbill.workspace import Workspace, read_json, write_json
 
 CODE = (
@@ -86,9 +86,9 @@ def _record(workspace: Workspace) -> Path:
 
 
 def _files_by_day(workspace: Workspace) -> dict[str, list[Path]]:
-    """Files of the log and of its robots by day; one without a day counts from the beginning."""
+    """Files of the log, its robots and repeats by day; one without a day counts from the first."""
     found: dict[str, list[Path]] = defaultdict(list)
-    for folder in (workspace.events, robots_path(workspace)):
+    for folder in (workspace.events, robots_path(workspace), repeats_path(workspace)):
         for path in sorted(folder.rglob("*.parquet")):
             dated = path.parent.name.startswith("date=")
             found[path.parent.name.removeprefix("date=") if dated else ""].append(path)

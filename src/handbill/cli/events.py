@@ -39,5 +39,10 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
                 print(f"  {reason}: {count:,}")
                 for raw in one.examples[reason]:
                     print(f"    {raw}")
+            for order in one.differing:
+                print(
+                    f"  another total: {order.event} {order.transaction_id}, "
+                    f"{order.said} collected, {order.counts} counts"
+                )
     if not all(one.reconciles for one in found):
         raise typer.Exit(2)

@@ -16,6 +16,7 @@ from handbill.events.cleaning import FIRST, REST, Receipt, judge
 from handbill.events.combined import combine, origin_of
 from handbill.events.imported import imported_files
 from handbill.events.log import spool_kept
+from handbill.events.repeats import create_collected
 from handbill.events.spool import Spool
 from handbill.events.stream import Streamed, read_stream
 from handbill.events.texts import SALES
@@ -75,6 +76,7 @@ def accept(
     connection.execute(
         "CREATE TABLE heads (relation VARCHAR, order_id VARCHAR, event VARCHAR, person VARCHAR)"
     )
+    create_collected(connection, workspace)
     connection.execute("CREATE TABLE streamed_products (product_id VARCHAR, title VARCHAR)")
     streams = {one.relation: one for one in loaded.streams}
     key = open_key(workspace.keys)

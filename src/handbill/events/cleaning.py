@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from handbill.errors import SourceError
 from handbill.events.canonical import COLUMNS, IDENTIFIERS, WITH_CUSTOMER, Loaded
+from handbill.events.repeats import COLLECTOR_RANK
 from handbill.events.settings import Settings
 from handbill.trust.identity import pseudonym
 from handbill.types import MICROS
@@ -154,12 +155,15 @@ LATEST = ("products", "campaigns")
 # lowest rank that has them. Where a record is the whole order, its newest state is believed, and of
 # equal states the first: a page that is loaded again reports its purchase again. `heads` are the
 # orders that the source itself told of in relations that were streamed; its rank is the lowest.
+# `collected` are those that the collector took in: it is believed before what only watches pages.
 BELIEVED: Mapping[str, str] = {
     "orders": """
         SELECT * EXCLUDE best FROM (
             SELECT *, min(rank) OVER (PARTITION BY order_id, quantity > 0) AS best FROM {accepted})
         WHERE rank = best AND (order_id, if(quantity > 0, 'purchase', 'refund')) NOT IN (
             SELECT (order_id, event) FROM heads WHERE relation = 'orders')
+        AND (rank <= {collector} OR (order_id, if(quantity > 0, 'purchase', 'refund')) NOT IN (
+            SELECT (order_id, event) FROM collected))
         QUALIFY version IS NULL OR quantity < 0 OR rank() OVER (
             PARTITION BY order_id, quantity > 0, rank ORDER BY version DESC, ordered_at) = 1
     """,
@@ -169,7 +173,9 @@ BELIEVED: Mapping[str, str] = {
         WHERE event NOT IN ('purchase', 'refund') OR order_id IS NULL OR (rank = best
             AND (order_id, event) NOT IN (
                 SELECT (order_id, if(quantity > 0, 'purchase', 'refund')) FROM kept_orders
-                UNION ALL SELECT (order_id, event) FROM heads))
+                UNION ALL SELECT (order_id, event) FROM heads)
+            AND (rank <= {collector} OR (order_id, event) NOT IN (
+                SELECT (order_id, event) FROM collected)))
     """,
 }
 
@@ -259,7 +265,7 @@ def judge(
     """Make `kept_<relation>` and `refused_<relation>` from `all_<relation>`.
 
     Args:
-        connection: With the combined relations, and `heads` and `streamed_products`.
+        connection: With the combined relations, and `heads`, `collected` and `streamed_products`.
         limits: From `limits_of`.
         loaded: Which relations the source has, and rows that never became one.
         relations: What others are held against comes first, as in `FIRST`.
@@ -311,7 +317,7 @@ def _judge_one(
     where = "WHERE reason IS NULL" if refused else ""
     accepted = f"(SELECT * EXCLUDE (reason, raw) FROM judged_{name} {where})"
     if name == "events" or (last and name in BELIEVED):
-        accepted = f"({BELIEVED[name].format(accepted=accepted)})"
+        accepted = f"({BELIEVED[name].format(accepted=accepted, collector=COLLECTOR_RANK)})"
     kind = "VIEW" if name == "exposures" and not once else "TABLE"
     connection.execute(f"CREATE {kind} kept_{name} AS SELECT * FROM {accepted} {once}")
     received = {0: parsed} if name in loaded.present else {}

@@ -7,6 +7,7 @@ Beside a relation's columns each has `person`, `seq` (the imported file's number
 import duckdb
 
 from handbill.events.canonical import COLUMNS, IDENTIFIERS
+from handbill.events.repeats import COLLECTOR_RANK
 from handbill.events.texts import literal
 from handbill.workspace import Workspace
 
@@ -15,7 +16,7 @@ def combine(connection: duckdb.DuckDBPyConnection, workspace: Workspace, source:
     """Make `all_<relation>` for every relation.
 
     Args:
-        connection: With the source's `raw_<relation>`, `identities` and `heads`.
+        connection: With the source's `raw_<relation>`, `identities`, `heads` and `collected`.
         workspace: Whose imported files.
         source: The source's importer and version.
     """
@@ -82,6 +83,7 @@ def _with_buyers(connection: duckdb.DuckDBPyConnection, own: str, imported: str)
         SELECT order_id, arg_min(person, (rank, seq, row)) AS buyer
         FROM (SELECT order_id, person, rank, seq, row FROM ({own}) UNION ALL
             SELECT order_id, person, 0, 0, 0 FROM heads WHERE relation = 'orders' UNION ALL
+            SELECT order_id, person, {COLLECTOR_RANK}, 0, 0 FROM collected UNION ALL
             SELECT order_id, person, rank, seq, row FROM ({imported}))
         WHERE person IS NOT NULL
             AND order_id IN (SELECT order_id FROM ({imported}) WHERE person IS NULL)

@@ -21,6 +21,7 @@ from handbill.events.canonical import COLUMNS, create_missing
 from handbill.events.catalogue import create_catalogue
 from handbill.events.cleaning import REASONS, Receipt, limits_of, register_identities
 from handbill.events.imported import imported_files
+from handbill.events.repeats import differing, write_repeats
 from handbill.events.settings import Settings
 from handbill.events.sources import find_source
 from handbill.events.spool import Spool
@@ -29,7 +30,7 @@ from handbill.events.texts import literal
 from handbill.ports import Progress
 from handbill.trust.identity import open_key
 from handbill.trust.people import sign_ins_path
-from handbill.trust.reading import links_path, robots_path
+from handbill.trust.reading import links_path, repeats_path, robots_path
 from handbill.types import ShopProfile, StageResult, Text
 from handbill.workspace import Workspace, replacing, write_json
 
@@ -87,14 +88,21 @@ def run(
     progress("Looking for robots and for who signed in where", 0.9)
     with explaining_full_disk(workspace.root):
         swept = sweep(workspace, settings)
+        repeated = write_repeats(workspace)
     return StageResult(
         figures={
             **figures,
             "robot_spans": sum(swept.robots.values()),
             "devices_merged": swept.devices,
+            "collected_repeats": repeated,
         },
         outputs=_outputs(workspace),
-        notes=(*loaded.notes, *_notes(receipts), *_robot_notes(swept)),
+        notes=(
+            *loaded.notes,
+            *_notes(receipts),
+            *_robot_notes(swept),
+            *_differing_notes(workspace),
+        ),
     )
 
 
@@ -106,8 +114,8 @@ def _outputs(workspace: Workspace) -> tuple[Path, ...]:
         people_path(workspace),
         workspace.quarantine,
     )
-    found = (robots_path(workspace), sign_ins_path(workspace), links_path(workspace))
-    return (*always, *(path for path in found if path.exists()))
+    found = (robots_path, repeats_path, sign_ins_path, links_path)
+    return (*always, *(path for where in found if (path := where(workspace)).exists()))
 
 
 def people_path(workspace: Workspace) -> Path:
@@ -256,6 +264,23 @@ def _robot_notes(swept: Swept) -> tuple[Text, ...]:
             "from, and stay in the log.",
             zh=f"有 {spans:,} 次访问来自机器人（{reasons}）；"
             "这些访问已被标记，不会用于学习，但仍保留在日志中。",
+        ),
+    )
+
+
+def _differing_notes(workspace: Workspace) -> tuple[Text, ...]:
+    found = differing(workspace)
+    if not found:
+        return ()
+    one = found[0]
+    return (
+        Text(
+            en=f"{len(found):,} orders were collected with another total than the one that counts, "
+            f"such as {one.transaction_id}: {one.said} collected, {one.counts} counts; "
+            "handbill events status lists them.",
+            zh=f"有 {len(found):,} 笔订单采集到的总额与计入的总额不一致，"
+            f"例如 {one.transaction_id}：采集为 {one.said}，计入为 {one.counts}；"
+            "可用 handbill events status 逐笔查看。",
         ),
     )
 

@@ -1,7 +1,7 @@
 """What became of every row that was received: counts that add up, reasons, and refused rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handbill.errors import WorkspaceError
+from handbill.events.repeats import Differing, count_repeats, differing
 from handbill.workspace import Workspace, read_json
 
-RECEIPTS = ("receipt.json", "imports.json", "collector.json")
+COLLECTED = "collector.json"
+RECEIPTS = ("receipt.json", "imports.json", COLLECTED)
 """What the stage, for its source and for imported files, and the collector's compaction write."""
 EXAMPLES = 2
 """Refused rows shown for each reason."""
@@ -32,6 +34,7 @@ class SourceStatus:
         on_disk: Refused rows that lie in the quarantine; a running collector's may be on their way.
         reasons: Refused rows per reason code.
         examples: Reason code -> refused rows as JSON, identifiers already pseudonyms.
+        differing: The collector's sales that came with another total than the one that counts.
     """
 
     source: str
@@ -43,6 +46,7 @@ class SourceStatus:
     on_disk: int
     reasons: Mapping[str, int]
     examples: Mapping[str, Sequence[str]]
+    differing: Sequence[Differing] = ()
 
     @property
     def reconciles(self) -> bool:
@@ -63,10 +67,22 @@ def read_status(workspace: Workspace) -> list[SourceStatus]:
         if path.is_file():
             for source, entry in read_json(path).items():
                 refused = _imported if name == "imports.json" else _beside
-                found.append(_status(source, entry, refused(workspace.quarantine, source)))
+                one = _status(source, entry, refused(workspace.quarantine, source))
+                found.append(_counted_once(one, workspace) if name == COLLECTED else one)
     if not found:
         raise WorkspaceError(f"nothing was received yet; run: handbill run {workspace.root}")
     return found
+
+
+def _counted_once(collector: SourceStatus, workspace: Workspace) -> SourceStatus:
+    """The collector's account when orders that came through another door, too, are repetitions."""
+    repeated = count_repeats(workspace)
+    return replace(
+        collector,
+        kept=collector.kept - repeated,
+        duplicate=collector.duplicate + repeated,
+        differing=differing(workspace),
+    )
 
 
 def _beside(quarantine: Path, source: str) -> list[pa.Table]:

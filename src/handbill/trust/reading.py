@@ -1,8 +1,9 @@
 """The one door to the event log: whose an event is, and whether a person did it, as known now.
 
 The log is never rewritten. What is learned later lies beside it and meets it here, in one
-expression: `log/links.parquet` says whose device it was, `log/robots` who was no person. When a
-merge is taken back or a flag lifted, the log reads again exactly as it did before.
+expression: `log/links.parquet` says whose device it was, `log/robots` who was no person,
+`log/repeats` which rows tell of an order that counts already. When a merge is taken back or a flag
+lifted, the log reads again exactly as it did before.
 """
 
 from datetime import UTC, datetime
@@ -29,6 +30,12 @@ ROBOTS = pa.schema(
     [("person", pa.string()), ("first_at", TIME), ("last_at", TIME), ("reason", pa.string())]
 )
 """Columns of `log/robots`; both ends are inclusive, spans of one person never overlap."""
+REPEATS = pa.schema(
+    [("event_id", pa.string()), ("transaction_id", pa.string()), ("event", pa.string()),
+     ("said_micros", pa.int64()), ("counts_micros", pa.int64())]
+)  # fmt: skip
+"""Columns of `log/repeats`: rows of the log that count no more, and the money of the whole order as
+they and as those that count have it."""
 
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 END = datetime(2200, 1, 1, tzinfo=UTC)
@@ -45,20 +52,29 @@ def robots_path(workspace: Workspace) -> Path:
     return workspace.events.parent / "robots"
 
 
+def repeats_path(workspace: Workspace) -> Path:
+    """What tells of an order again: `log/repeats/date=YYYY-MM-DD/repeats.parquet`."""
+    return workspace.events.parent / "repeats"
+
+
 def read_log(backend: BaseBackend, workspace: Workspace) -> ibis.Table:
-    """The event log with persons merged and robots flagged; columns as in docs/tables.md.
+    """The event log with persons merged, robots flagged and each order once; see docs/tables.md.
 
     Args:
         backend: From `engine`.
         workspace: Whose log.
 
     Returns:
-        A lazy table with the rows of `log/events`, no more and no fewer; `date` is the folder's.
+        A lazy table with the columns and rows of `log/events`, without those that tell of an order
+        again; `date` is the folder's.
 
     Raises:
         SourceError: There is no log.
     """
     events = read_parquet(backend, workspace.events, dated=True)
+    repeats = repeats_path(workspace)
+    if next(repeats.rglob("*.parquet"), None) is not None:
+        events = events.anti_join(read_parquet(backend, repeats).select("event_id"), "event_id")
     robots = robots_path(workspace)
     if next(robots.rglob("*.parquet"), None) is not None:
         events = flag(events, read_parquet(backend, robots).select(ROBOTS.names))
