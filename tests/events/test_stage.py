@@ -51,6 +51,7 @@ def test_figures_say_what_happened(importing: Importing) -> None:
         "last_day": "2026-05-01",
         "robot_spans": 0,
         "devices_merged": 0,
+        "collected_repeats": 0,
     }
 
 
