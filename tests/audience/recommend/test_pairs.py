@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
 from handbill.audience.recommend.histories import Histories
@@ -40,3 +41,25 @@ def test_equal_values_share_a_rank() -> None:
     rows = np.array([0, 0, 0, 0, 2, 2], np.int32)
     values = np.array([1.0, 5.0, 5.0, 0.0, 2.0, 3.0], np.float32)
     assert ranks(rows, values).tolist() == [2, 0, 0, 3, 1, 0]
+
+
+@pytest.mark.parametrize("size", [3, 60, 641, 4_097])
+def test_the_largest_of_wide_rows_are_those_of_a_full_sort(size: int) -> None:
+    rng = np.random.default_rng(size)
+    scores = rng.normal(size=(7, size)).astype(np.float32)
+    scores[rng.random(scores.shape) < 0.1] = -np.inf
+    scores[3] = -np.inf
+    rows, items, values = best_items(scores, 9)
+    for row in range(len(scores)):
+        wanted = np.argsort(-scores[row], kind="stable")[:9]
+        wanted = wanted[np.isfinite(scores[row, wanted])]
+        assert items[rows == row].tolist() == wanted.tolist()
+        assert values[rows == row].tolist() == scores[row, wanted].tolist()
+
+
+def test_people_are_scored_few_at_a_time_in_a_large_shop() -> None:
+    everyone = Histories.of_sequences([[0]] * 70, 1_000_000)
+    parts = list(everyone.batches())
+    assert np.concatenate([people for people, _ in parts]).tolist() == list(range(70))
+    assert [len(some) for _, some in parts] == [33, 33, 4]
+    assert [len(some) for _, some in Histories.of_sequences([[0]] * 513, 5).batches()] == [512, 1]

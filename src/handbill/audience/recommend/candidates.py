@@ -134,16 +134,17 @@ class Candidates:
             if code.max(initial=-1) < 0:
                 continue
             share = _shares(histories, code, decayed)
-            own = np.where(code[items] >= 0, look_up(share, rows, np.maximum(code[items], 0)), 0)
-            columns[f"{name}_share"] = own / total[rows]
+            had = np.where(code[items] >= 0, look_up(share, rows, np.maximum(code[items], 0)), 0)
+            columns[f"{name}_share"] = had / total[rows]
             last = np.where(latest[:, 0] >= 0, code[latest[:, 0]], -2)
             columns[f"{name}_last"] = last[rows] == code[items]
         vectors = self.catalogue.vectors
-        near = np.zeros((len(rows), TEXT_REACH), np.float32)
-        for place in range(TEXT_REACH):
-            other = latest[rows, place]
-            cosine = np.einsum("md,md->m", vectors[items], vectors[np.maximum(other, 0)])
-            near[:, place] = np.where(other >= 0, cosine, -1.0)
+        near = np.empty((len(rows), TEXT_REACH), np.float32)
+        bounds = np.searchsorted(rows, np.arange(len(histories) + 1))
+        for person, theirs in enumerate(vectors[np.maximum(latest, 0)]):  # (R, d)
+            some = slice(bounds[person], bounds[person + 1])
+            near[some] = vectors[items[some]] @ theirs.T
+        near[latest[rows] < 0] = -1.0
         columns["text_last"] = near[:, 0]
         columns["text_nearest"] = near.max(1)
         return columns

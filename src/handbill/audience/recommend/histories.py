@@ -1,6 +1,6 @@
 """What people did, in order, as flat arrays: the one shape that every recommender reads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,10 @@ Sparse: TypeAlias = Any
 KINDS = ("purchase", "view_item", "add_to_cart")
 """Events with a product that say what a person wants; the code of a kind is its place here."""
 
+MOST_BATCH = 512
+"""People who are scored at once."""
+MOST_SCORES = 2**25
+"""People times items that are scored at once, 128 MiB of them: fewer people in large shops."""
 MOST_EVENTS = 2_000
 """Of a person, the newest: a reseller's 50,000 say nothing more of what comes next."""
 
@@ -128,6 +132,13 @@ class Histories:
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         events = np.repeat(self.offsets[people], lengths) + within
         return self._with(offsets, self.people[people], events)
+
+    def batches(self) -> Iterator[tuple[Ints, "Histories"]]:
+        """People some hundred at a time, as many as can be scored at once, with their indices."""
+        most = max(1, min(MOST_BATCH, MOST_SCORES // max(self.size, 1)))
+        for start in range(0, len(self), most):
+            some = np.arange(start, min(start + most, len(self)))
+            yield some, self.take(some)
 
     def newest(self, most: int) -> "Histories":
         """At most so many events of each person, the newest."""

@@ -20,7 +20,6 @@ FUSION = 60.0
 """Constant of reciprocal rank fusion (Cormack, Clarke & Büttcher 2009)."""
 LEAD = 10.0
 """Weight of the source that leads where nothing is learned."""
-BATCH = 512
 FOLDS = 3
 MOST_ROUNDS = 400
 PATIENCE = 25
@@ -122,9 +121,8 @@ def gather(
     lists = np.full((len(histories), 10), -1, np.int64)
     parts: list[Pairs] = []
     labels: list[Floats] = []
-    for start in range(0, len(histories), BATCH):
-        some = np.arange(start, min(start + BATCH, len(histories)))
-        pairs = candidates.pairs(histories.take(some))
+    for some, part in histories.batches():
+        pairs = candidates.pairs(part)
         scores = counted(candidates, pairs)
         lists[some] = order(pairs.rows, pairs.items, scores, len(some), 10)
         label = (look_up(wanted[some], pairs.rows, pairs.items) > 0).astype(np.float32)
@@ -133,12 +131,12 @@ def gather(
         kept = found[pairs.rows]
         parts.append(
             Pairs(
-                rows=pairs.rows[kept] + start, items=pairs.items[kept],
+                rows=some[pairs.rows[kept]].astype(np.int32), items=pairs.items[kept],
                 features=pairs.features[kept], names=pairs.names,
             )
         )  # fmt: skip
         labels.append(label[kept])
-        tell((start + len(some)) / len(histories))
+        tell(float(some[-1] + 1) / len(histories))
     rows = np.concatenate([one.rows for one in parts])
     people, packed = np.unique(rows, return_inverse=True)
     examples = Examples(

@@ -12,7 +12,6 @@ import numpy as np
 from handbill.audience.recommend.histories import Histories, Ints, Sparse
 from handbill.audience.recommend.pairs import Scores, best_items
 
-BATCH = 512
 TRIED_EVENTS = 300_000
 """Of so many events, of people drawn evenly, a choice between settings is made."""
 TRIED_PEOPLE = 4_000
@@ -90,11 +89,10 @@ def lists(source: Source, histories: Histories, k: int, *, repeats: bool) -> Int
         repeats: Whether what a person had already may come again.
     """
     found = np.full((len(histories), k), -1, np.int64)
-    for start in range(0, len(histories), BATCH):
-        some = histories.take(np.arange(start, min(start + BATCH, len(histories))))
+    for people, some in histories.batches():
         rows, items, _ = best_items(source.scores(some), k, without=None if repeats else some)
         place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-        found[start + rows, place] = items
+        found[people[rows], place] = items
     return found
 
 

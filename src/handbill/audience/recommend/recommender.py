@@ -4,7 +4,7 @@ With fewer people than the trees can learn from, or where they do not beat the b
 on people they have not seen, that source's own order stands, and the result says so.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +27,6 @@ REPEATS_FROM = 0.02
 """Share of last events that repeat an earlier item, from which on repeats are recommended."""
 DEPTH = 5
 """Times the list's length that diversity and novelty choose from."""
-BATCH = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,16 +91,15 @@ class Recommender:
         depth = k * DEPTH if self.options.diversity or self.options.novelty else k
         items = np.full((len(histories), k), -1, np.int64)
         sources = np.full((len(histories), k), -1, np.int64)
-        for start, some in batches(histories):
+        for people, some in histories.batches():
             pairs = self.candidates.pairs(some)
             longer = order(pairs.rows, pairs.items, self.scores(pairs), len(some), depth)
             chosen = rearrange(
                 longer, self.candidates.catalogue.vectors, self.candidates.popularity, k,
                 diversity=self.options.diversity, novelty=self.options.novelty,
             )  # fmt: skip
-            rows = slice(start, start + len(some))
-            items[rows, : chosen.shape[1]] = chosen
-            sources[rows, : chosen.shape[1]] = self._origins(pairs, chosen)
+            items[people, : chosen.shape[1]] = chosen
+            sources[people, : chosen.shape[1]] = self._origins(pairs, chosen)
         return Recommended(items=items, sources=sources)
 
     def scores(self, pairs: Pairs) -> Floats:
@@ -231,12 +229,6 @@ def repeating(histories: Histories) -> float:
     if not known.any():
         return 0.0
     return float((look_up(before, rows[known], items[known]) > 0).mean())
-
-
-def batches(histories: Histories) -> Iterator[tuple[int, Histories]]:
-    """People some hundred at a time, with the number of the first."""
-    for start in range(0, len(histories), BATCH):
-        yield start, histories.take(np.arange(start, min(start + BATCH, len(histories))))
 
 
 def _counting(repeats: bool) -> list[Source]:

@@ -32,6 +32,7 @@ class Transformer:
         folder: For checkpoints and TensorBoard; None keeps neither.
         model: What was learned; None before.
         prices: (8,) bounds of the price buckets.
+        items: (I, d) embeddings of the items; None while it learns.
         name: For columns and cards.
     """
 
@@ -41,6 +42,7 @@ class Transformer:
     folder: Path | None = None
     model: Behaviour | None = field(default=None, repr=False)
     prices: Floats | None = field(default=None, repr=False)
+    items: Floats | None = field(default=None, repr=False)
     name: str = "behaviour"
 
     def fit(self, histories: Histories) -> "Transformer":
@@ -48,19 +50,20 @@ class Transformer:
         if self.model is not None and self.prices is not None:
             model = _copy(self.model)
             _refit(model, histories, self.prices, self.training)
-            return replace(self, model=model)
+            return replace(self, model=model, items=table(model))
         with torch.random.fork_rng():
             torch.manual_seed(self.training.seed)
             model = Behaviour(self.shape, self.catalogue.vectors)
         prices = edges(histories)
-        fitted = replace(self, model=model, prices=prices)
+        fitted = replace(self, model=model, prices=prices, items=None)
         _train(fitted, model, histories)
-        return fitted
+        return replace(fitted, items=table(model))
 
     def scores(self, histories: Histories) -> Floats:
         """(P, I) inner product of each person's state with each item."""
         assert self.model is not None  # noqa: S101  fitted before it is asked
-        return states(self, histories) @ table(self.model).T
+        items = table(self.model) if self.items is None else self.items
+        return states(self, histories) @ items.T
 
 
 def transferred(source: Transformer, catalogue: Catalogue) -> Transformer:
@@ -78,7 +81,7 @@ def transferred(source: Transformer, catalogue: Catalogue) -> Transformer:
     model.load_state_dict(moved, strict=False)
     with torch.no_grad():
         model.own.weight.zero_()
-    return replace(source, catalogue=catalogue, model=model)
+    return replace(source, catalogue=catalogue, model=model, items=None)
 
 
 def table(model: Behaviour) -> Floats:
