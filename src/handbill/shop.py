@@ -12,7 +12,7 @@ from handbill.errors import SourceError
 from handbill.ports import Progress
 from handbill.state import closing_state
 from handbill.trust.identity import open_key, pseudonym
-from handbill.types import Creative, StageRun
+from handbill.types import Creative, Language, StageRun
 from handbill.workspace import Workspace, read_json
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from handbill.audience.recommend.suggestions import Suggestion
     from handbill.console.person import Portrait
     from handbill.creative.dossier import Decision, Dossier
+    from handbill.creative.forms.sheets import Exported
+    from handbill.creative.forms.write import Copy
     from handbill.creative.review import Waiting
 
 
@@ -140,6 +142,55 @@ class Shop:
 
         with closing_state(self.workspace.state_url) as engine:
             return history(engine, of=of)
+
+    def write(
+        self,
+        product: str,
+        kind: str,
+        *,
+        language: Language | None = None,
+        count: int = 8,
+        progress: Progress = loop.silent,
+    ) -> "Copy":
+        """Write copy for a product, check it and put it before the reviewers.
+
+        Args:
+            product: Its id in the catalogue.
+            kind: `rsa`, `meta`, `taobao`, `douyin`, `email`, `push`, `title`, `description` or
+                `keywords`.
+            language: `en` or `zh`; the shop's own when None.
+            count: Candidates at most.
+            progress: Told each step.
+
+        Raises:
+            HandbillError: No such product or kind, or the model does not answer.
+        """
+        from handbill.creative.forms.write import write
+
+        with self.workspace.lock():
+            return write(
+                self.workspace,
+                self.settings.shop,
+                self.settings.creative,
+                product,
+                kind,
+                language or self.settings.shop.language,
+                count=count,
+                now=datetime.now(UTC),
+                progress=progress,
+            )
+
+    def export(self, kind: str) -> "Exported":
+        """Approved copy of a kind, in the columns that its platform imports.
+
+        Raises:
+            ConfigError: No such kind.
+        """
+        from handbill.creative.forms.sheets import export
+
+        with closing_state(self.workspace.state_url) as engine:
+            signatures = self.settings.creative.signatures
+            return export(self.workspace, self.settings.shop, engine, kind, signatures)
 
     def edit(
         self,

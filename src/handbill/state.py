@@ -154,7 +154,9 @@ def decisions_digest(url: str) -> str:
         return ""
     rows = (
         select(approvals.c.creative_id, approvals.c.digest, approvals.c.decision)
+        .join(creatives)
         .where(approvals.c.decided_by.not_like("policy:%"))
+        .where(creatives.c.channel.not_like("copy:%"))  # no stage reads what is written for exports
         .order_by(approvals.c.decided_at, approvals.c.id)
     )
     with closing_state(url) as engine, engine.connect() as connection:

@@ -98,9 +98,19 @@ def test_what_is_no_longer_written_is_withdrawn_and_can_come_back(engine: Engine
     old, new = choice(GOOD), choice(GOOD, category="tea")
     status = select(creatives.c.status).where(creatives.c.id == old.kept[0].id)
     for kept, expected in ((old, "passed"), (new, "withdrawn"), (old, "passed")):
-        put(engine, kept.kept, kept.rejected, "checks", NOW)
+        put(engine, kept.kept, kept.rejected, "checks", NOW, channel="email")
         with engine.connect() as connection:
             assert connection.execute(status).scalar_one() == expected
+
+
+def test_what_is_written_on_one_channel_withdraws_nothing_on_another(engine: Engine) -> None:
+    old, new = choice(GOOD), choice(GOOD, category="tea")
+    status = select(creatives.c.status).where(creatives.c.id == old.kept[0].id)
+    for channel in ("email", "", "copy:push"):
+        first = old if channel == "email" else new
+        put(engine, first.kept, (), "checks", NOW, channel=channel)
+        with engine.connect() as connection:
+            assert connection.execute(status).scalar_one() == "passed"
 
 
 def test_the_table_holds_what_delivery_needs_to_check_the_digest(

@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from handbill import __version__
-from handbill.cli import audience, creative, desk, events, model, placement, recommend, tuning
+from handbill.cli import (
+    audience,
+    creative,
+    desk,
+    events,
+    model,
+    placement,
+    recommend,
+    tuning,
+    writing,
+)
 from handbill.cli.words import AsJson, Folder
 from handbill.errors import HandbillError
 
@@ -188,5 +198,6 @@ app.command()(desk.desk)
 app.add_typer(desk.app, name="access")
 app.add_typer(placement.app, name="placement")
 creative.app.add_typer(tuning.app)
+creative.app.add_typer(writing.app)
 app.add_typer(model.app, name="model")
 app.command()(recommend.recommend)

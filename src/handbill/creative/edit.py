@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select
 
-from handbill.creative.check import check
 from handbill.creative.evidence import standing
+from handbill.creative.forms.audit import audit
 from handbill.creative.prompt import Draft
 from handbill.creative.shelf import row_of
 from handbill.errors import PolicyError
@@ -156,6 +156,6 @@ def _checked(engine: Engine, brief: Brief, draft: Draft, author: str, today: dat
         model=author,
         adapter="",
         prompt="",
-        findings=check(draft, brief, records),
+        findings=audit(draft, brief, records),
         digest=digest,
     )

@@ -46,10 +46,12 @@ class Product:
     Attributes:
         id: The shop's.
         fields: Its values, empty ones left out.
+        link: Where it is sold, an http address; empty when the catalogue does not say.
     """
 
     id: str
     fields: tuple[Field, ...]
+    link: str = ""
 
     def value(self, name: str) -> str:
         """A field's value; empty when there is none."""
@@ -120,7 +122,9 @@ def make_product(row: Mapping[str, Any], *, source: str) -> Product:
         for name, value in known.items()
         if name not in UNPROMISED and (text := _text(value))
     )
-    return Product(id=key, fields=fields)
+    link = _text(known.get("link"))
+    link = link if re.match(r"https?://\S+$", link) else ""
+    return Product(id=key, fields=fields, link=link)
 
 
 def _context(value: Any) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def put(
     approval: Approval,
     now: datetime,
     signatures: int = 1,
+    channel: str = "",
 ) -> dict[str, str]:
     """Record the ads, approve by rule where the shop asked for that, withdraw what is gone.
 
@@ -50,15 +51,16 @@ def put(
         approval: Who approves.
         now: Time of the records.
         signatures: People who have to approve an ad.
+        channel: These are all that there are now on it: its other ads are withdrawn. Without one,
+            none is.
 
     Returns:
         Status of every kept ad: `approved`, `waiting` or `rejected` (by a person).
     """
     with engine.begin() as connection:
-        statuses = {
-            row.id: row.status
-            for row in connection.execute(select(creatives.c.id, creatives.c.status))
-        }
+        rows = connection.execute(select(creatives.c.id, creatives.c.status, creatives.c.channel))
+        known = {row.id: row for row in rows}
+        statuses = {key: row.status for key, row in known.items()}
         current = {one.id: "passed" for one in kept}
         for one in (*kept, *rejected):
             status = current.get(one.id, "rejected")
@@ -67,10 +69,9 @@ def put(
             elif statuses[one.id] != status:
                 _mark(connection, one.id, status)
             statuses[one.id] = status
-        for gone in [
-            key for key, status in statuses.items() if status == "passed" and key not in current
-        ]:
-            _mark(connection, gone, "withdrawn")
+        for key, row in known.items():
+            if row.channel == channel and statuses[key] == "passed" and key not in current:
+                _mark(connection, key, "withdrawn")
         decided = decisions(connection, signatures)
         for one in kept:
             if approval == "checks" and one.passed and (one.id, one.digest) not in decided:

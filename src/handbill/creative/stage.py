@@ -9,6 +9,7 @@ from handbill.creative.author import SERVER, Author, Lesson, open_author
 from handbill.creative.brief import Work, plan_briefs, read_interest, read_offers, read_segments
 from handbill.creative.edit import edited
 from handbill.creative.example import Example, pair_of, read_examples
+from handbill.creative.forms.current import withdraw
 from handbill.creative.prompt import (
     LINES,
     MAX_NEW_TOKENS,
@@ -70,8 +71,17 @@ def run(
         written.kept.extend(kept)
         written.rejected.extend(fallen)
         statuses = put(
-            engine, written.kept, written.rejected, settings.approval, now, settings.signatures
+            engine,
+            written.kept,
+            written.rejected,
+            settings.approval,
+            now,
+            settings.signatures,
+            settings.channel,
         )
+        stale = withdraw(workspace, shop, engine)
+    if stale:
+        written.notes.append(_stale(len(stale)))
     table = write_table(
         workspace.tables / "creatives.parquet", written.kept, written.rejected, statuses
     )
@@ -194,6 +204,13 @@ def _fill_in(language: Language, settings: Settings, work: Work, written: Writte
         written.notes.append(_no_model(language))
     for brief in work.plain:
         written.kept.extend(plain(brief))
+
+
+def _stale(count: int) -> Text:
+    return Text(
+        en=f"{count} pieces of product copy were withdrawn: the catalogue has changed under them.",
+        zh=f"{count} 份商品文案已撤回：它们所依据的目录内容变了。",
+    )
 
 
 def _no_model(language: Language) -> Text:

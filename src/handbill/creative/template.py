@@ -55,11 +55,7 @@ def without_terms(draft: Draft, brief: Brief) -> Draft:
     """The part of an ad that a writer writes: all but the sentence with the coupon's terms."""
     if not has_terms(brief):
         return draft
-    written = [
-        one
-        for one in _SENTENCE[brief.language].split(draft.body)
-        if one and "{offer_ends}" not in one
-    ]
+    written = [one for one in sentences(draft.body, brief.language) if "{offer_ends}" not in one]
     return _with_body(draft, _join(written, brief.language))
 
 
@@ -83,6 +79,16 @@ def with_terms(draft: Draft, brief: Brief) -> Draft:
         return draft
     choice = hashlib.sha256(draft.text.encode()).digest()[0] % len(fitting)
     return _with_body(draft, _join([draft.body, fitting[choice]], brief.language))
+
+
+def sentences(text: str, language: Language) -> list[str]:
+    """The sentences of a text.
+
+    Example:
+        >>> sentences("Put the kettle on. {product} is 1.7 l.", "en")
+        ['Put the kettle on.', '{product} is 1.7 l.']
+    """
+    return [one for one in _SENTENCE[language].split(text) if one]
 
 
 def _join(sentences: list[str], language: Language) -> str:
