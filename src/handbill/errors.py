@@ -5,6 +5,7 @@ HandbillError                 anything a user can mend; the CLI prints it as one
 ├── WorkspaceError            the shop's folder is missing, foreign, locked or full
 ├── SourceError               an export or feed is missing, unreadable or of another shape
 ├── ModelError                a language model cannot be found, verified, loaded or trained
+├── PictureError              pictures cannot be rendered: no browser, or one that does not start
 ├── PolicyError               something unapproved or unlawful was about to run
 └── PlanError                 the constraints of a plan contradict each other
 
@@ -30,6 +31,10 @@ class SourceError(HandbillError):
 
 class ModelError(HandbillError):
     """A model's weights, tokenizer or adapter are missing, wrong or do not load."""
+
+
+class PictureError(HandbillError):
+    """There is nothing to render pictures with."""
 
 
 class PolicyError(HandbillError):

@@ -102,6 +102,11 @@ class Workspace:
         return self.root / "models"
 
     @property
+    def pictures(self) -> Path:
+        """Rendered pictures, each named by its SHA-256."""
+        return self.root / "pictures"
+
+    @property
     def outbox(self) -> Path:
         """Messages that are ready; nothing here has been sent."""
         return self.root / "outbox"

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from handbill.cli import copy, evidence
+from handbill.cli import copy, evidence, pictures
 from handbill.cli.words import AsJson, Folder
 
 app = typer.Typer(help="Ads: what waits for a person, checks, evidence.", no_args_is_help=True)
 app.command(name="check")(copy.check)
 app.add_typer(evidence.app, name="evidence")
+app.command()(pictures.pictures)
 
 
 @app.command(name="list")

@@ -1,5 +1,6 @@
 """What a shop may set about its ads."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,6 +9,7 @@ from handbill.errors import ConfigError
 from handbill.types import LANGUAGES, Language
 
 Approval = Literal["person", "checks"]
+MARKETS = ("anywhere", "cn", "eu", "uk", "us")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,9 @@ class Settings:
         approval: `person`: every ad waits for a person. `checks`: an ad that passes every check is
             approved by the rule `policy:checks`, and recorded so.
         signatures: People who have to approve an ad before it runs, its author not among them.
+        brand_color: Ground of the pictures' words, as `#rrggbb`.
+        market: Where the ads run, for what pictures have to say of words that a model wrote;
+            `anywhere` says whatever any of them asks.
         seed: Of tuning and writing.
     """
 
@@ -59,6 +64,8 @@ class Settings:
     horizon_days: int = 28
     approval: Approval = "person"
     signatures: int = 1
+    brand_color: str = "#12372a"
+    market: Literal["anywhere", "cn", "eu", "uk", "us"] = "anywhere"
     seed: int = 7
 
     def __post_init__(self) -> None:
@@ -75,6 +82,11 @@ class Settings:
         if self.signatures not in (1, 2):
             raise ConfigError(f"creative.signatures is {self.signatures!r}; it must be 1 or 2")
         _among("approval", self.approval, ("person", "checks"))
+        _among("market", self.market, MARKETS)
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.brand_color):
+            raise ConfigError(
+                f"creative.brand_color is {self.brand_color!r}; it must be a colour such as #12372a"
+            )
         for language in (*self.languages, *self.models):
             _among("languages", language, LANGUAGES)
         if not self.languages:
