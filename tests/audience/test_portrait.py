@@ -83,6 +83,8 @@ def allowed(facts):
             for scale in (1, 100, 1e-6):
                 for digits in (0, 1, 2):
                     found.add(f"{value * scale:,.{digits}f}")
+            if 0.99 < value < 1 or 0 < value < 0.01:
+                found.add("99" if value > 0.5 else "1")  # none is called certain or impossible
         elif isinstance(value, str):
             found |= numbers(value)
     return found | {"30", "28", "5", "90", "365", f"{getattr(facts.moment, 'hour', 0)}:00"}
@@ -187,3 +189,13 @@ QUIET = Signals(
 )
 def test_people_come_before_advertising(change, action):
     assert next_action(replace(QUIET, **change)) == action
+
+
+def test_no_chance_is_said_to_be_certain_and_one_of_a_thing_is_one(lived):
+    ann = portrait(lived, "ann")
+    surely = plain(replace(ann, churn=0.9999, recency_days=1, gap_days=0.2), "en")
+    assert ">99%" in surely and "100%" not in surely
+    assert "was 1 day ago." in surely and "come every" not in surely
+    never = plain(replace(ann, churn=0.0001, recency_days=2, gap_days=1.2), "zh")
+    assert "<1%" in never and "距上次购物 2 天，平均每 1 天购物一次" in never
+    assert "in 1 basket, last" in plain(ann, "en")

@@ -123,7 +123,7 @@ def _stats(portrait: Portrait) -> list[tuple[Text | str, Text]]:
         between = _between(ahead, portrait.currency)
         shown.append((money(ahead.estimate), words.say("portrait.stat_spend", between=between)))
     if portrait.churn is not None:
-        shown.append((words.percent(portrait.churn), words.say("portrait.stat_churn")))
+        shown.append((words.chance(portrait.churn), words.say("portrait.stat_churn")))
     if 30 in portrait.purchases:
         ahead = portrait.purchases[30]
         low, high = f"{ahead.low:.0f}", f"{ahead.high:.0f}"
@@ -158,7 +158,7 @@ def _action(portrait: Portrait) -> Text:
             offer=planned.offer,
             campaign=planned.campaign,
             day=words.day(planned.day),
-            chance=words.percent(planned.probability),
+            chance=words.chance(planned.probability),
         )
     if portrait.action == "wait":
         return words.say(key)
@@ -167,10 +167,10 @@ def _action(portrait: Portrait) -> Text:
         return words.say(
             key,
             category=first.category,
-            purchases=first.purchases,
-            churn=words.percent(portrait.churn),
+            purchases=words.counted(first.purchases, "time"),
+            churn=words.chance(portrait.churn),
         )
-    return words.say(key, category=first.category, purchases=first.purchases)
+    return words.say(key, category=first.category, purchases=words.counted(first.purchases, "time"))
 
 
 def _worth(portrait: Portrait) -> list[Text]:
@@ -193,11 +193,16 @@ def _staying(portrait: Portrait) -> list[Text]:
     if portrait.churn is None:
         return []
     level = "low" if portrait.churn < UNLIKELY else "high" if portrait.churn >= LIKELY else "middle"
-    said = [words.say(f"portrait.churn_{level}", churn=words.percent(portrait.churn))]
+    said = [words.say(f"portrait.churn_{level}", churn=words.chance(portrait.churn))]
     if portrait.recency_days is not None:
-        key = "portrait.rhythm" if portrait.gap_days is not None else "portrait.since"
-        gap = f"{portrait.gap_days or 0.0:.0f}"
-        said.append(words.say(key, recency=portrait.recency_days, gap=gap))
+        gap = round(portrait.gap_days or 0.0)  # two baskets of one day are no rhythm
+        said.append(
+            words.say(
+                "portrait.rhythm" if gap else "portrait.since",
+                recency=words.counted(portrait.recency_days, "day"),
+                gap=words.counted(gap, "day"),
+            )
+        )
     return said
 
 
@@ -207,10 +212,10 @@ def _interest(one: Interest, portrait: Portrait) -> Text:
     return words.say(
         "portrait.interest" if one.items else "portrait.interest_bare",
         category=one.category,
-        purchases=one.purchases,
+        purchases=words.counted(one.purchases, "basket"),
         last=words.day(one.last),
         days=portrait.horizon_days,
-        chance=words.percent(one.score or 0.0),
+        chance=words.chance(one.score or 0.0),
         items=Text(en=items, zh=chinese),
     )
 
@@ -223,12 +228,19 @@ def _moment(portrait: Portrait) -> list[Text]:
                 f"portrait.time_{portrait.moment.source}",
                 weekday=words.say(f"portrait.weekday_{portrait.moment.weekday}"),
                 hour=f"{portrait.moment.hour}:00",
-                baskets=portrait.moment.baskets,
+                baskets=words.counted(portrait.moment.baskets, "basket"),
             )
         )
     if portrait.store is not None:
         store, count = portrait.store
-        said.append(words.say("portrait.store", store=store, count=count, of=portrait.baskets))
+        said.append(
+            words.say(
+                "portrait.store",
+                store=store,
+                count=count,
+                of=words.counted(portrait.baskets, "basket"),
+            )
+        )
     if said:
         said.append(words.say("portrait.channel"))
     return said
@@ -253,13 +265,15 @@ def _promotions(portrait: Portrait) -> list[Text]:
     if not portrait.received and not portrait.answered:
         return [words.say("portrait.no_promotions")]
     if not portrait.answered:
-        return [words.say("portrait.unanswered", received=portrait.received)]
+        return [
+            words.say("portrait.unanswered", received=words.counted(portrait.received, "campaign"))
+        ]
     campaign, day = portrait.answered[0]
     return [
         words.say(
             "portrait.answered",
             answered=len(portrait.answered),
-            received=portrait.received,
+            received=words.counted(portrait.received, "campaign"),
             campaign=campaign,
             day=words.day(day),
         )

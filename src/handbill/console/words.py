@@ -132,6 +132,16 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def counted(number: int, thing: str) -> Text:
+    """How many of a thing; Chinese has its measure word in the sentence.
+
+    Example:
+        >>> counted(1, "day").en, counted(1_200, "day").en, counted(1, "day").zh
+        ('1 day', '1,200 days', '1')
+    """
+    return Text(en=f"{count(number)} {thing}{'s' * (number != 1)}", zh=count(number))
+
+
 def percent(share: float) -> str:
     """A share as per cent, with a decimal where it is small.
 
@@ -142,6 +152,18 @@ def percent(share: float) -> str:
     value = round(share * 100, 1)
     digits = 1 if abs(value) < 10 and value != round(value) else 0
     return f"{value:.{digits}f}%"
+
+
+def chance(probability: float) -> str:
+    """A probability as per cent; none is called certain or impossible.
+
+    Example:
+        >>> chance(0.9991), chance(0.0244), chance(0.0004)
+        ('>99%', '2.4%', '<1%')
+    """
+    if probability > 0.99:
+        return ">99%"
+    return "<1%" if probability < 0.01 else percent(probability)
 
 
 def decimal(value: float, digits: int = 2) -> str:

@@ -199,3 +199,11 @@ def test_a_large_shop_is_counted_unless_it_wants_to_learn() -> None:
 def test_settings_out_of_bounds_are_refused_by_name(wrong) -> None:
     with pytest.raises(ConfigError, match=f"audience.{next(iter(wrong))}"):
         Settings(**wrong)
+
+
+def test_where_nothing_is_to_be_recommended_the_log_is_not_read(corner) -> None:
+    corner.write(purchases(corner, 3, 2))
+    for path in corner.workspace.events.rglob("*.parquet"):
+        path.write_bytes(b"no parquet")
+    assert written(corner, recommendations=0).figures == {}
+    assert pq.read_table(corner.workspace.tables / "recommendations.parquet").num_rows == 0

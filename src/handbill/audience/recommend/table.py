@@ -72,11 +72,14 @@ def write_recommendations(
     def tell(message: str, share: float) -> None:
         progress(f"recommendations: {message}", 0.95 + 0.05 * share)
 
+    path = workspace.tables / TABLE
+    if settings.recommendations == 0:
+        write_parquet(path, COLUMNS.empty_table())
+        return Written(outputs=(path,), figures={}, notes=())
     events = read_log(engine, workspace)
     products = read_parquet(engine, workspace.catalog / "products.parquet")
     histories, items = read_histories(engine, events, products, shop.as_of, shop.timezone)
-    path = workspace.tables / TABLE
-    if not len(histories) or settings.recommendations == 0:
+    if not len(histories):
         write_parquet(path, COLUMNS.empty_table())
         return Written(outputs=(path,), figures={}, notes=())
     learn = _learns(settings, histories)
