@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handbill.audience.bgnbd import Histories, alive, fit_bgnbd, log_likelihood
+from handbill.audience.drift import DAYS, drift_of
 from handbill.audience.forecast import LEVEL, forecast
 from handbill.audience.gamma_gamma import fit_gamma_gamma
 from handbill.audience.learned import interval, losses, spread
@@ -278,3 +279,49 @@ def test_conformal_intervals_hold_their_share_in_each_third():
     held = (paid[2000:] >= low) & (paid[2000:] <= high)
     for part in np.array_split(np.argsort(said[2000:]), 3):
         assert held[part].mean() == pytest.approx(0.9, abs=0.035)
+
+
+def wandering(strength, people=1_500, observed=240, seed=5):
+    """People who never stop; each month their rate changes by a factor of mean 1."""
+    rng = np.random.default_rng(seed)
+    rate = rng.gamma(1.5, 1 / 12, people)
+    person, day = [], []
+    for month in range(0, observed + DAYS, 30):
+        came = rng.random((people, 30)) < 1 - np.exp(-rate[:, None])
+        who, when = np.nonzero(came)
+        person.append(who)
+        day.append(when + month)
+        if strength:
+            rate = rate * rng.gamma(1 / strength, strength, people)
+    who, when = np.concatenate(person), np.concatenate(day)
+    return Purchases(
+        people=[str(one) for one in range(people)], person=who, day=when,
+        spend=np.ones(len(who)),
+    )  # fmt: skip
+
+
+def test_rates_that_wander_widen_the_intervals_and_steady_ones_do_not():
+    assert drift_of(wandering(0.0), 240, 0) == 0.0
+    shop = wandering(0.3)
+    past = shop.day < 240
+    known = Purchases(
+        people=shop.people, person=shop.person[past], day=shop.day[past], spend=shop.spend[past]
+    )
+    drift = drift_of(known, 240, 0)
+    assert drift > 0
+    history, actual = known.before(240), shop.after(240, DAYS)[0]
+    timing = fit_bgnbd(history.timing)
+
+    def covered(drift):
+        said = forecast(timing, None, history, [DAYS], seed=1, drift=drift).purchases[DAYS]
+        met = actual[history.rows]
+        return ((met >= said.low) & (met <= said.high)).mean(), said.mean.sum()
+
+    narrow, expected = covered(0.0)
+    wide, same = covered(drift)
+    assert narrow < wide and abs(wide - LEVEL) < abs(narrow - LEVEL) and same == expected
+
+
+def test_a_shop_too_young_to_look_back_has_no_drift():
+    shop = wandering(0.3, people=50)
+    assert drift_of(shop, DAYS, 0) == drift_of(shop, 10, 0) == 0.0

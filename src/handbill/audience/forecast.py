@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handbill.audience.bgnbd import BgNbd, Histories, Matrix, alive
+from handbill.audience.bgnbd import BgNbd, Matrix, alive
 from handbill.audience.gamma_gamma import GammaGamma
 from handbill.audience.purchases import History
 
@@ -64,6 +64,7 @@ def forecast(
     *,
     seed: int,
     draws: int = DRAWS,
+    drift: float = 0.0,
 ) -> Forecast:
     """Look ahead.
 
@@ -74,6 +75,7 @@ def forecast(
         horizons: In days, ascending.
         seed: Of the draws.
         draws: Futures for each person.
+        drift: Variance that a rate's relative change gains each day; see `drift.drift_of`.
     """
     rng = np.random.default_rng(seed)
     possible = timing.draws(draws, rng)
@@ -81,7 +83,7 @@ def forecast(
     size = len(history.rows)
     step = max(1, CELLS // draws)
     parts = [
-        _part(_rows(history, start, start + step), possible, prices, horizons, rng)
+        _part(history.take(slice(start, start + step)), possible, prices, horizons, drift, rng)
         for start in range(0, size, step)
     ]
 
@@ -110,6 +112,7 @@ def _part(
     possible: Matrix,
     prices: Matrix | None,
     horizons: Sequence[int],
+    drift: float,
     rng: np.random.Generator,
 ) -> dict[str, Matrix]:
     """The draws of some people, summed up: (n, draws) in between, (n,) in the end."""
@@ -128,6 +131,9 @@ def _part(
     pace = _pace(history, prices, rng) if prices is not None else None
     before = 0
     for days in horizons:
+        if drift:
+            change = drift * (days - before)  # the mean stays, the draws part
+            rate = rate * rng.gamma(1 / change, change, rate.shape)
         count = count + rng.poisson(rate * (days - before))
         now = np.minimum(count, until)
         none_yet = np.exp(-shape * np.log1p(days / scale))
@@ -162,20 +168,6 @@ def _gamma(shape: Matrix, rng: np.random.Generator) -> Matrix:
     some = shape > 0
     drawn[some] = rng.gamma(shape[some])
     return drawn
-
-
-def _rows(history: History, start: int, end: int) -> History:
-    timing = history.timing
-    return History(
-        rows=history.rows[start:end],
-        visits=history.visits[start:end],
-        spend=history.spend[start:end],
-        timing=Histories(
-            repeats=timing.repeats[start:end],
-            last=timing.last[start:end],
-            observed=timing.observed[start:end],
-        ),
-    )
 
 
 def ahead_columns(kind: str, days: int, some: Ahead) -> dict[str, Matrix]:

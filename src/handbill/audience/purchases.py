@@ -87,6 +87,20 @@ class History:
     spend: Matrix
     timing: Histories
 
+    def take(self, some: Integers | slice) -> "History":
+        """The same of some of the people."""
+        timing = self.timing
+        return History(
+            rows=self.rows[some],
+            visits=self.visits[some],
+            spend=self.spend[some],
+            timing=Histories(
+                repeats=timing.repeats[some],
+                last=timing.last[some],
+                observed=timing.observed[some],
+            ),
+        )
+
 
 def purchases_of(log: Log, as_of: date) -> Purchases:
     """The days on which people bought, before a day.

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from handbill.audience.bgnbd import BgNbd, Matrix
+from handbill.audience.drift import drift_of
 from handbill.audience.forecast import LEVEL, Forecast, ahead_columns, forecast
 from handbill.audience.gamma_gamma import GammaGamma
 from handbill.audience.held_out import (
@@ -44,6 +45,7 @@ class Value:
         columns: Those of `tables/value.parquet` after `person`, (n,) each, NaN where unknown.
         timing: When they buy; None where there is not enough data.
         money: What they pay; None likewise.
+        drift: How much rates wander, see `drift.drift_of`.
         held_out: The tests that chose the models.
         observed_days: From the first purchase to the plan's day.
         why: What there is not enough data for.
@@ -53,6 +55,7 @@ class Value:
     columns: dict[str, Matrix]
     timing: BgNbd | None = None
     money: GammaGamma | None = None
+    drift: float = 0.0
     held_out: tuple[HeldOut, ...] = ()
     observed_days: int = 0
     why: tuple[Text, ...] = field(default=())
@@ -84,7 +87,8 @@ def value_of(purchases: Purchases, as_of: date, features: Features, seed: int) -
         )
     timing, money = models
     horizons = [days for days in HORIZONS if days <= REACH * observed]
-    ahead = forecast(timing, money, history, horizons, seed=seed)
+    drift = drift_of(purchases, today, seed)
+    ahead = forecast(timing, money, history, horizons, seed=seed, drift=drift)
     columns = _unknown(len(people)) | _columns(history, ahead)
     learner = Learner(purchases=purchases, as_of=as_of, features=features, seed=seed)
     held_out = []
@@ -101,6 +105,7 @@ def value_of(purchases: Purchases, as_of: date, features: Features, seed: int) -
         columns=columns,
         timing=timing,
         money=money,
+        drift=drift,
         held_out=tuple(held_out),
         observed_days=observed,
         why=_unanswered(horizons, money, observed),
@@ -182,6 +187,7 @@ def value_record(value: Value, as_of: date) -> dict[str, Any]:
         "observed_days": value.observed_days,
         "timing": timing
         and {"r": timing.r, "alpha_days": timing.alpha, "a": timing.a, "b": timing.b},
+        "drift": value.drift,
         "money": money and {"p": money.p, "q": money.q, "gamma": money.gamma / MICROS},
         "held_out": [
             {
