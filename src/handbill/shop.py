@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handbill import config, loop
-from handbill.errors import SourceError
+from handbill.errors import PolicyError, SourceError
 from handbill.ports import Progress
 from handbill.state import closing_state
 from handbill.trust.identity import open_key, pseudonym
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from handbill.creative.dossier import Decision, Dossier
     from handbill.creative.forms.sheets import Exported
     from handbill.creative.forms.write import Copy
+    from handbill.creative.pictures.record import Picture
     from handbill.creative.review import Waiting
 
 
@@ -239,6 +240,85 @@ class Shop:
         with self.workspace.lock(), closing_state(self.workspace.state_url) as engine:
             now = datetime.now(UTC)
             return decide(engine, ids, decision=decision, by=by, reason=reason, now=now)
+
+    def pictures(
+        self,
+        *,
+        ads: Sequence[str] = (),
+        products: Sequence[str] = (),
+        formats: Sequence[str] = (),
+        most: int = 50,
+        progress: Progress = loop.silent,
+    ) -> "tuple[Picture, ...]":
+        """Make banners and feed cards of approved ads and of products, where they are missing.
+
+        Args:
+            ads: Approved ads; those that the plan uses when neither these nor products are named.
+            products: Products that get a card of their own.
+            formats: `1:1`, `4:5`, `16:9`, `300x250`, `728x90`; all when empty.
+            most: At most so many ads.
+            progress: Told what is being drawn.
+
+        Raises:
+            PictureError: There is no browser to render with.
+            HandbillError: An ad is not approved, or there is no such product or format.
+        """
+        from handbill.creative.pictures.formats import formats as by_name
+        from handbill.creative.pictures.gallery import make_pictures
+
+        forms = by_name(tuple(formats))
+        with self.workspace.lock(), closing_state(self.workspace.state_url) as engine:
+            return make_pictures(
+                self.workspace,
+                self.settings.shop,
+                self.settings.creative,
+                engine,
+                ads=ads,
+                products=products,
+                forms=forms,
+                most=most,
+                progress=progress,
+            )
+
+    def current_pictures(self) -> "tuple[Picture, ...]":
+        """The pictures that are still true today, with where each stands."""
+        from handbill.creative.pictures.gallery import current_pictures
+
+        with closing_state(self.workspace.state_url) as engine:
+            return current_pictures(
+                self.workspace, self.settings.shop, self.settings.creative, engine
+            )
+
+    def decide_pictures(
+        self, ids: Sequence[str], *, decision: str, by: str, reason: str = ""
+    ) -> int:
+        """Approve or reject pictures of ads in a person's name.
+
+        Args:
+            ids: Pictures, by their SHA-256.
+            decision: `approved` or `rejected`.
+            by: Who decides.
+            reason: Why; needed to reject.
+
+        Returns:
+            Number of decisions recorded.
+
+        Raises:
+            PolicyError: A picture is unknown, outdated or refused, nobody signs, or a reason is
+                missing.
+        """
+        from handbill.creative.pictures.gallery import sign_pictures
+
+        known = {one.id: one for one in self.current_pictures()}
+        unknown = [one for one in ids if one not in known]
+        if unknown:
+            raise PolicyError(
+                f"the picture {unknown[0][:12]} is gone or no longer true; look again"
+            )
+        chosen = [known[one] for one in dict.fromkeys(ids)]
+        with self.workspace.lock(), closing_state(self.workspace.state_url) as engine:
+            now = datetime.now(UTC)
+            return sign_pictures(engine, chosen, decision=decision, by=by, reason=reason, now=now)
 
     def segments(self) -> dict[str, Any]:
         """The segments, RFM's cells and the shop's rules, as `docs/tables.md` has them.

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ FREE_TEXT = ("title", "description")
 
 UNPROMISED = ("price_micros", "price_from", "price_to", "price_sales", "id", "link", "image_link")
 """Fields that are no statement to a customer: the median of past sales, keys, addresses."""
+
+_SCRIPT = re.compile(r"<(script|style)\b[^>]*>.*?(?:</\1\s*>|$)", re.I | re.S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,22 @@ def read_product(path: Path, key: str) -> Product:
     return found[key]
 
 
+def read_some(workspace: Path, keys: Sequence[str]) -> dict[str, Product]:
+    """Products of a workspace, without reading the others; those that it has not are left out.
+
+    Raises:
+        SourceError: The catalogue is missing or cannot be read.
+    """
+    path = workspace / "catalog" / "products.parquet"
+    if not path.is_file():
+        raise SourceError(f"no catalogue at {path}; run: handbill run {workspace}")
+    try:
+        rows = _parquet(path, "WHERE list_contains(?, CAST(id AS VARCHAR))", list(keys))
+    except duckdb.Error as error:
+        raise SourceError(f"{path.name} cannot be read: {str(error).splitlines()[0]}") from error
+    return {one.id: one for row in rows for one in [make_product(row, source="catalog")]}
+
+
 def make_product(row: Mapping[str, Any], *, source: str) -> Product:
     """A row of a catalogue as a product; what it keeps in `context` are fields like the others."""
     known = {str(name).strip().casefold().replace(" ", "_"): value for name, value in row.items()}
@@ -144,7 +162,8 @@ def _text(value: Any) -> str:
         return "; ".join(_text(one) for one in value)[:MAX_VALUE]
     if isinstance(value, dict):
         return "; ".join(f"{name}: {_text(one)}" for name, one in value.items())[:MAX_VALUE]
-    text = re.sub(r"<[^<>]{0,200}>", " ", str(value)[: 2 * MAX_VALUE])
+    text = _SCRIPT.sub(" ", str(value)[: 2 * MAX_VALUE])
+    text = re.sub(r"<[^<>]{0,200}>", " ", text)
     text = "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text)
     return re.sub(r"\s+", " ", text).strip()[:MAX_VALUE]
 
@@ -174,7 +193,7 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
         raise SourceError(f"{path.name} cannot be read: {reason}") from error
 
 
-def _parquet(path: Path, where: str = "", *values: str) -> list[dict[str, Any]]:
+def _parquet(path: Path, where: str = "", *values: object) -> list[dict[str, Any]]:
     backend = connect(threads=1)
     try:
         asked = f"SELECT * FROM read_parquet(?) {where}"

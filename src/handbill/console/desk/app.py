@@ -1,11 +1,13 @@
 """The desk as an ASGI app: sign in with a key, read, decide, rewrite."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +24,7 @@ from handbill.console.person import Portrait
 from handbill.console.portrait import draw_portrait
 from handbill.creative.dossier import Decision, Dossier
 from handbill.creative.edit import UnfitError
+from handbill.creative.pictures.record import Picture
 from handbill.errors import HandbillError, PolicyError
 from handbill.trust.access import admitted, holder
 from handbill.types import Creative, ShopProfile, Text
@@ -57,6 +60,16 @@ class Office(Protocol):
         call_to_action: str | None = None,
     ) -> Creative:
         """Put a person's version of an ad beside it."""
+        ...
+
+    def current_pictures(self) -> tuple[Picture, ...]:
+        """Pictures that are still true."""
+        ...
+
+    def decide_pictures(
+        self, ids: Sequence[str], *, decision: str, by: str, reason: str = ""
+    ) -> int:
+        """Approve or reject pictures."""
         ...
 
     def portrait(self, customer: str) -> Portrait:
@@ -98,6 +111,8 @@ class Desk:
                 Route("/decided", self._signed_in(self._decided)),
                 Route("/decide", self._signed_in(self._decide), methods=["POST"]),
                 Route("/ads/{id}", self._signed_in(self._ad), methods=["GET", "POST"]),
+                Route("/pictures", self._signed_in(self._decide_pictures), methods=["POST"]),
+                Route("/pictures/{id}.png", self._signed_in(self._picture)),
                 Route("/report", self._signed_in(self._report)),
                 Route("/customer", self._signed_in(self._customer)),
             ]
@@ -177,6 +192,25 @@ class Desk:
             return await run_in_threadpool(self._sorry, who, str(error))
         return RedirectResponse(f"/?said={decision}&count={count}", 303)
 
+    async def _decide_pictures(self, request: Request, who: str) -> Response:
+        form = await request.form()
+        ids = [one for one in form.getlist("id") if isinstance(one, str)][:MOST_IDS]
+        decision, reason, ad = (_typed(form, name) for name in ("decision", "reason", "ad"))
+        try:
+            await run_in_threadpool(
+                lambda: self.office.decide_pictures(ids, decision=decision, by=who, reason=reason)
+            )
+        except HandbillError as error:
+            return await run_in_threadpool(self._sorry, who, str(error))
+        return RedirectResponse(f"/ads/{quote(ad, safe='')}", 303)
+
+    async def _picture(self, request: Request, _who: str) -> Response:
+        name = request.path_params["id"]
+        path = self.workspace.pictures / f"{name}.png"
+        if not re.fullmatch(r"[0-9a-f]{64}", name) or not path.is_file():
+            return Response("no such picture", 404)
+        return Response(await run_in_threadpool(path.read_bytes), media_type="image/png")
+
     async def _ad(self, request: Request, who: str) -> Response:
         one = request.path_params["id"]
         if request.method == "GET":
@@ -206,7 +240,8 @@ class Desk:
         names = pages.read_names(self.workspace, self.shop)
         others = [other for other in every if _answers_same(other, one) and other.id != id_]
         decided = self.office.decisions(id_)
-        page = pages.draw_ad(visit, one, names, decided, others, typed, unfit)
+        pictures = [p for p in self.office.current_pictures() if p.creative_id == id_]
+        page = pages.draw_ad(visit, one, names, decided, others, pictures, typed, unfit)
         return HTMLResponse(page, 200 if error is None else 422)
 
     async def _report(self, _request: Request, who: str) -> Response:

@@ -11,6 +11,7 @@ from handbill.console.frame import draw
 from handbill.console.reading import offer_labels, reading, segment_names
 from handbill.console.report import rule_reason
 from handbill.creative.dossier import Decision, Dossier
+from handbill.creative.pictures.record import Picture
 from handbill.types import Finding, ShopProfile, Text
 from handbill.workspace import Workspace
 
@@ -108,6 +109,7 @@ def draw_ad(
     names: Names,
     decided: Sequence[Decision],
     others: Sequence[Dossier] = (),
+    pictures: Sequence[Picture] = (),
     typed: Mapping[str, str] | None = None,
     unfit: Sequence[Finding] = (),
 ) -> str:
@@ -119,6 +121,7 @@ def draw_ad(
         names: Of offers and segments.
         decided: What people decided on it.
         others: Ads that answer the same brief.
+        pictures: Of it, as they are true today.
         typed: What the visitor typed, when it could not be taken.
         unfit: What blocks it.
     """
@@ -131,6 +134,7 @@ def draw_ad(
     return _desk(
         visit, "desk/ad.html", "desk.ad", ad=one, offer=names.offer(one),
         segment=names.segment(one), decided=decided, others=others, typed=typed or kept,
+        pictures=sorted(pictures, key=lambda picture: -picture.height),
         unfit=unfit,
     )  # fmt: skip
 

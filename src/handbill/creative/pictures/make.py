@@ -8,7 +8,7 @@ import duckdb
 from PIL import Image
 
 from handbill.creative.dossier import Dossier
-from handbill.creative.goods import NOTHING, Product, read_goods
+from handbill.creative.goods import NOTHING, Product, read_some
 from handbill.creative.pictures.card import Card
 from handbill.creative.pictures.checks import examine
 from handbill.creative.pictures.colours import parse
@@ -84,11 +84,12 @@ def subjects(
     """
     if not ads and not products:
         return
-    goods = read_goods(workspace.root)
+    single = _single_products(workspace)
+    about = [*products, *(key for ad in ads for key in (ad.offer_id, single.get(ad.offer_id, "")))]
+    goods = read_some(workspace.root, sorted(set(about)))
     for key in products:
         if key not in goods:
             raise SourceError(f"no product {key!r} in the catalogue; give the id that it has there")
-    single = _single_products(workspace)
     for ad in ads:
         product = goods.get(ad.offer_id) or goods.get(single.get(ad.offer_id, "")) or NOTHING
         yield _of_ad(workspace, shop, settings, ad, product)

@@ -12,18 +12,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
-from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from handbill.creative.pictures.card import Card
 from handbill.creative.pictures.colours import INK, PAPER, Colour, css, ink_on
 from handbill.creative.pictures.formats import Format
 from handbill.errors import PictureError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
@@ -85,7 +87,7 @@ class Studio:
         page: Where cards are laid out.
     """
 
-    page: Page
+    page: "Page"
 
     def shoot(self, card: Card, form: Format) -> Proof:
         """Render a card in a format."""
@@ -118,8 +120,15 @@ def open_studio() -> Iterator[Studio]:
     """A browser for the length of a block.
 
     Raises:
-        PictureError: There is none, or it does not start.
+        PictureError: There is none, it does not start, or what drives it is not installed.
     """
+    try:  # it takes a while to import, and only pictures need it
+        from playwright.sync_api import Error, sync_playwright
+    except ModuleNotFoundError as error:
+        raise PictureError(
+            f"pictures need {error.name}; run: pip install 'handbill[pictures]'"
+        ) from error
+
     program = find_browser()
     if program is None:
         raise PictureError(
@@ -128,7 +137,7 @@ def open_studio() -> Iterator[Studio]:
         )
     with sync_playwright() as player:
         try:
-            browser: Browser = player.chromium.launch(
+            browser = player.chromium.launch(
                 executable_path=program, args=list(FLAGS), chromium_sandbox=os.geteuid() != 0
             )
         except Error as error:
