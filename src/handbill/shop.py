@@ -248,6 +248,7 @@ class Shop:
         products: Sequence[str] = (),
         formats: Sequence[str] = (),
         most: int = 50,
+        fetch: bool = False,
         progress: Progress = loop.silent,
     ) -> "tuple[Picture, ...]":
         """Make banners and feed cards of approved ads and of products, where they are missing.
@@ -257,6 +258,7 @@ class Shop:
             products: Products that get a card of their own.
             formats: `1:1`, `4:5`, `16:9`, `300x250`, `728x90`; all when empty.
             most: At most so many ads.
+            fetch: Load missing product photos from the feed's `image_link` first.
             progress: Told what is being drawn.
 
         Raises:
@@ -277,8 +279,17 @@ class Shop:
                 products=products,
                 forms=forms,
                 most=most,
+                fetch=fetch,
                 progress=progress,
             )
+
+    def export_pictures(
+        self, pictures: "Sequence[Picture]", folder: str | Path
+    ) -> tuple[Path, ...]:
+        """Copy the approved ones of some pictures, named by ad or product and size."""
+        from handbill.creative.pictures.gallery import export_pictures
+
+        return export_pictures(self.workspace, pictures, Path(folder))
 
     def current_pictures(self) -> "tuple[Picture, ...]":
         """The pictures that are still true today, with where each stands."""

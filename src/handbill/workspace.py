@@ -102,6 +102,11 @@ class Workspace:
         return self.root / "models"
 
     @property
+    def images(self) -> Path:
+        """Photos of products, each named by the product's id."""
+        return self.catalog / "images"
+
+    @property
     def pictures(self) -> Path:
         """Rendered pictures, each named by its SHA-256."""
         return self.root / "pictures"

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
@@ -17,7 +18,7 @@ from handbill.shop import Shop
 from handbill.state import approvals, closing_state
 from handbill.trust.access import admit, admitted, dismiss, holder
 from handbill.types import Brief, Creative, Fact, Finding, ShopProfile
-from handbill.workspace import Workspace
+from handbill.workspace import Workspace, write_parquet
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script>"
@@ -104,7 +105,16 @@ def decided(shop: Shop) -> list[tuple[str, str, str, str]]:
 
 
 @pytest.mark.parametrize(
-    "page", ["/", "/fallen", "/decided", "/ads/x", "/report", "/customer?id=1"]
+    "page",
+    [
+        "/",
+        "/fallen",
+        "/decided",
+        "/ads/x",
+        "/report",
+        "/customer?id=1",
+        f"/pictures/{'0' * 64}.png",
+    ],
 )
 def test_without_a_key_there_is_only_the_door(shop: Shop, clock: Clock, page: str) -> None:
     with desk(shop, clock) as visitor:
@@ -289,3 +299,30 @@ def test_keys_are_kept_as_hashes_and_replaced(shop: Shop) -> None:
             admit(folder, name)
     with pytest.raises(ConfigError, match="may not sign in anyway"):
         dismiss(folder, "Wang")
+
+
+def test_pictures_are_decided_on_beside_their_ad(
+    shop: Shop, ad: Creative, ana: TestClient, needs
+) -> None:
+    needs("chromium")
+    table = pa.Table.from_pylist([{"id": "o1", "title": "House coffee"}])
+    write_parquet(shop.workspace.catalog / "products.parquet", table)
+    ana.post("/decide", data={"id": ad.id, "decision": "approved"})
+    made = shop.pictures(formats=["300x250", "728x90"])
+    page = ana.get(f"/ads/{ad.id}").text
+    assert all(f'src="/pictures/{one.id}.png"' in page for one in made)
+    seen = ana.get(f"/pictures/{made[0].id}.png")
+    assert (seen.headers["content-type"], len(seen.content)) == ("image/png", made[0].bytes)
+    assert ana.get("/pictures/..%2Fstate.sqlite.png").status_code == 404
+    small, strip = (one.id for one in made)
+    ana.post("/pictures", data={"ad": ad.id, "id": small, "decision": "approved"})
+    ana.post(
+        "/pictures", data={"ad": ad.id, "id": strip, "decision": "rejected", "reason": "crowded"}
+    )
+    assert {one.format: one.status for one in shop.current_pictures()} == {
+        "300x250": "approved",
+        "728x90": "rejected",
+    }
+    assert ("rejected", "Ana", "crowded") in {row[1:] for row in decided(shop)}
+    refused = ana.post("/pictures", data={"ad": ad.id, "id": "0" * 64, "decision": "approved"})
+    assert "is gone or no longer true" in refused.text

@@ -49,11 +49,13 @@ class Product:
         id: The shop's.
         fields: Its values, empty ones left out.
         link: Where it is sold, an http address; empty when the catalogue does not say.
+        photo: The address of its photo, the same.
     """
 
     id: str
     fields: tuple[Field, ...]
     link: str = ""
+    photo: str = ""
 
     def value(self, name: str) -> str:
         """A field's value; empty when there is none."""
@@ -140,9 +142,18 @@ def make_product(row: Mapping[str, Any], *, source: str) -> Product:
         for name, value in known.items()
         if name not in UNPROMISED and (text := _text(value))
     )
-    link = _text(known.get("link"))
-    link = link if re.match(r"https?://\S+$", link) else ""
-    return Product(id=key, fields=fields, link=link)
+    return Product(
+        id=key,
+        fields=fields,
+        link=_address(known.get("link")),
+        photo=_address(known.get("image_link")),
+    )
+
+
+def _address(value: Any) -> str:
+    """A web address, or nothing."""
+    text = _text(value)
+    return text if re.match(r"https?://\S+$", text, re.I) else ""
 
 
 def _context(value: Any) -> dict[str, Any]:

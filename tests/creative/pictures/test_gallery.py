@@ -1,14 +1,21 @@
 """Pictures of a shop: made once, approved by people, gone when what they show is no longer true."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from tests.creative.pictures.conftest import NOW, SHOP, photo, write_catalogue, write_photo
 
 from handbill.creative.pictures.formats import FORMATS, formats
-from handbill.creative.pictures.gallery import current_pictures, make_pictures, sign_pictures
+from handbill.creative.pictures.gallery import (
+    current_pictures,
+    export_pictures,
+    make_pictures,
+    sign_pictures,
+)
 from handbill.creative.pictures.record import Picture, read_pictures
 from handbill.creative.review import decide
 from handbill.creative.settings import Settings
@@ -60,7 +67,7 @@ def make(workspace: Workspace, engine: Engine, settings: Settings = SETTINGS, **
     def progress(message: str, fraction: float | None = None) -> None:
         told.append(message)
 
-    asked = {"forms": SMALL, "most": 50, **asked}
+    asked = {"forms": SMALL, "most": 50, "fetch": False, **asked}
     made = make_pictures(workspace, SHOP, settings, engine, progress=progress, **asked)
     return made, len(told)
 
@@ -188,6 +195,29 @@ def test_a_photo_that_cannot_be_read_leaves_a_card_in_type(
     assert {one.layout for one in made} == {"type"}
     assert {found.rule for one in made for found in one.findings} == {"picture-photo"}
     assert {one.status for one in made} == {"waiting"}
+
+
+def test_what_may_run_is_copied_under_names_that_people_can_read(
+    workspace: Workspace, engine: Engine, approved: Creative, tmp_path: Path
+) -> None:
+    made, _ = make(workspace, engine)
+    sign(engine, made[:1])
+    settled = current_pictures(workspace, SHOP, SETTINGS, engine)
+    (copy,) = export_pictures(workspace, settled, tmp_path / "out")
+    assert copy.name == "c_-category-300x250.png"
+    assert hashlib.sha256(copy.read_bytes()).hexdigest() == settled[0].id
+
+
+def test_photos_are_loaded_from_the_feed_when_asked(
+    workspace: Workspace, engine: Engine, approved: Creative
+) -> None:
+    write_catalogue(workspace, image_link="ftp://example.com/jar.jpg")
+    (workspace.images / "T-1.jpg").unlink()
+    made, _ = make(workspace, engine, fetch=True)
+    assert {one.layout for one in made} == {"type"}
+    assert {found.reason for one in made for found in one.findings} == {
+        "No photo: the catalogue has no image_link that is a web address."
+    }
 
 
 def test_pictures_of_other_ads_are_left_alone(

@@ -99,7 +99,7 @@ def test_what_is_no_picture_is_said_in_one_line(tmp_path: Path, content: bytes, 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(photos, "MOST_BYTES", 100)
-    assert "at most 100 are read" in str(read_photo(write(tmp_path, photo())))
+    assert "more than 100 bytes" in str(read_photo(write(tmp_path, photo())))
 
 
 @pytest.mark.parametrize("key", ["../secret", "a/b", "..", "", ".hidden", "/etc/passwd"])

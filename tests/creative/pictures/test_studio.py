@@ -10,7 +10,8 @@ from handbill.creative.pictures.checks import examine
 from handbill.creative.pictures.colours import parse
 from handbill.creative.pictures.formats import FORMATS
 from handbill.creative.pictures.photo import Photo, read_photo
-from handbill.creative.pictures.studio import Studio, find_browser, open_studio
+from handbill.creative.pictures.studio import Studio, open_studio
+from handbill.doctor import browser
 from handbill.errors import PictureError
 from handbill.workspace import Workspace
 
@@ -101,7 +102,7 @@ def test_the_same_card_gives_the_same_pixels(studio: Studio) -> None:
 
 def test_without_a_browser_there_is_one_line(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CHROME", str(tmp_path / "none"))
-    assert find_browser() is None
+    assert browser().found.startswith("none")
     with pytest.raises(PictureError, match="install one"), open_studio():
         pass
 

@@ -1,15 +1,19 @@
 """The gallery: all pictures of a shop, made anew where something changed, and who approved them."""
 
+import re
+import shutil
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
 from handbill.creative.dossier import Dossier, dossiers
+from handbill.creative.pictures.fetch import fetch_photos
 from handbill.creative.pictures.formats import Format
 from handbill.creative.pictures.make import Subject, draw, subjects
 from handbill.creative.pictures.record import Picture, read_pictures, standing, write_pictures
@@ -20,7 +24,7 @@ from handbill.errors import PictureError, PolicyError, SourceError
 from handbill.ports import Progress
 from handbill.state import approvals
 from handbill.types import ShopProfile
-from handbill.workspace import Workspace
+from handbill.workspace import Workspace, replacing
 
 SIGNS = {"en": "Rg", "zh": "酬鑫"}
 """Two signs of each language that look apart wherever there is a font for it."""
@@ -36,6 +40,7 @@ def make_pictures(
     products: Sequence[str] = (),
     forms: Sequence[Format],
     most: int,
+    fetch: bool,
     progress: Progress,
 ) -> tuple[Picture, ...]:
     """Make the pictures that are missing or no longer true.
@@ -50,7 +55,8 @@ def make_pictures(
         products: Products that get a card of their own.
         forms: In these sizes.
         most: At most so many ads.
-        progress: Told of each ad.
+        fetch: Load missing photos from the feed's `image_link` first.
+        progress: Told of each picture.
 
     Returns:
         All pictures of what was asked for.
@@ -63,6 +69,11 @@ def make_pictures(
     every = {one.id: one for one in dossiers(engine, settings.signatures)}
     chosen = _chosen(workspace, every, ads, most, named=bool(ads or products))
     wanted = list(subjects(workspace, shop, settings, chosen, products))
+    if fetch:
+        progress("loading photos")
+        goods = {one.product.id: one.product for one in wanted if one.product.id}
+        misses = fetch_photos(workspace.images, goods.values())
+        wanted = list(subjects(workspace, shop, settings, chosen, products, misses))
     kept = _still_true(workspace, shop, settings, every)
     made = {(*one.subject, one.format): one for one in kept}
     todo = [
@@ -87,6 +98,31 @@ def make_pictures(
     write_pictures(workspace, settled)
     keys, names = {one.key for one in wanted}, {one.name for one in forms}
     return tuple(one for one in settled if one.subject in keys and one.format in names)
+
+
+def export_pictures(
+    workspace: Workspace, pictures: Iterable[Picture], folder: Path
+) -> tuple[Path, ...]:
+    """Copy pictures that may run, under names that people can read: the ad or product, the size.
+
+    Args:
+        workspace: Where they are.
+        pictures: Those asked for; what is not approved stays behind.
+        folder: Where the copies go; made if it is not there.
+
+    Returns:
+        The copies.
+    """
+    copies = []
+    for one in pictures:
+        if one.status != "approved":
+            continue
+        what = re.sub(r"[^\w.-]+", "-", one.creative_id or one.product_id).strip(".-")
+        path = folder / f"{what or one.id[:12]}-{one.format.replace(':', 'x')}.png"
+        with replacing(path) as part:
+            shutil.copyfile(workspace.pictures / f"{one.id}.png", part)
+        copies.append(path)
+    return tuple(copies)
 
 
 def settle(pictures: Sequence[Picture], settings: Settings, engine: Engine) -> tuple[Picture, ...]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import duckdb
 from PIL import Image
@@ -26,6 +27,7 @@ from handbill.workspace import Workspace, replacing
 
 COLOURS = 256
 SPLIT = "\n"
+NO_MISSES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ def subjects(
     settings: Settings,
     ads: Sequence[Dossier],
     products: Sequence[str],
+    misses: Mapping[str, str] = NO_MISSES,
 ) -> Iterator[Subject]:
     """What there is to draw.
 
@@ -78,6 +81,7 @@ def subjects(
         settings: Colour and market.
         ads: Ads, approved ones.
         products: Ids of products that get a card of their own.
+        misses: Product -> why its photo could not be loaded.
 
     Raises:
         SourceError: There is no such product.
@@ -92,9 +96,9 @@ def subjects(
             raise SourceError(f"no product {key!r} in the catalogue; give the id that it has there")
     for ad in ads:
         product = goods.get(ad.offer_id) or goods.get(single.get(ad.offer_id, "")) or NOTHING
-        yield _of_ad(workspace, shop, settings, ad, product)
+        yield _with_miss(_of_ad(workspace, shop, settings, ad, product), misses)
     for key in products:
-        yield _of_product(workspace, shop, settings, goods[key])
+        yield _with_miss(_of_product(workspace, shop, settings, goods[key]), misses)
 
 
 def draw(
@@ -138,6 +142,14 @@ def draw(
         status="refused" if blocked else "waiting",
         findings=findings,
     )
+
+
+def _with_miss(subject: Subject, misses: Mapping[str, str]) -> Subject:
+    why = misses.get(subject.product.id)
+    if not why:
+        return subject
+    note = Finding(rule="picture-photo", span="", outcome="pass", reason=f"No photo: {why}.")
+    return replace(subject, notes=(*subject.notes, note))
 
 
 def _of_ad(
@@ -205,7 +217,7 @@ def _subject(
 
 
 def _photo(workspace: Workspace, product: Product) -> tuple[Photo | None, str, tuple[Finding, ...]]:
-    path = find_photo(workspace.catalog / "images", product.id)
+    path = find_photo(workspace.images, product.id)
     if path is None:
         return None, "", ()
     found = read_photo(path)

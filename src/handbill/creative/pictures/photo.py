@@ -13,8 +13,8 @@ from PIL import Image, ImageChops, ImageOps
 from handbill.creative.pictures.colours import Colour
 from handbill.creative.pictures.formats import Format
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
+SUFFIXES = (*FORMATS.values(), ".jpeg")
 MOST_BYTES = 20_000_000
 MOST_PIXELS = 50_000_000
 LONGEST = 1_920
@@ -35,6 +35,7 @@ class Photo:
 
     Attributes:
         digest: SHA-256 of the file it came from.
+        suffix: Of that file, by what it is and not by its name.
         width: Pixels, upright.
         height: Pixels.
         address: The picture itself as a `data:` address.
@@ -42,6 +43,7 @@ class Photo:
     """
 
     digest: str
+    suffix: str
     width: int
     height: int
     address: str
@@ -57,10 +59,16 @@ def find_photo(folder: Path, product_id: str) -> Path | None:
 
     An id that is no plain file name has none.
     """
-    if not product_id or product_id != Path(product_id).name or product_id.startswith("."):
+    if not is_file_name(product_id):
         return None
     named = (folder / f"{product_id}{suffix}" for suffix in SUFFIXES)
     return next((path for path in named if path.is_file()), None)
+
+
+def is_file_name(product_id: str) -> bool:
+    """Whether a photo may lie under a product's id as it is."""
+    plain = product_id == Path(product_id).name and "\0" not in product_id
+    return plain and bool(product_id) and not product_id.startswith(".")
 
 
 def read_photo(path: Path) -> Photo | str:
@@ -69,21 +77,34 @@ def read_photo(path: Path) -> Photo | str:
     Returns:
         The photo, or why it cannot be shown.
     """
-    size = path.stat().st_size
-    if size > MOST_BYTES:
-        return f"{path.name} has {size:,} bytes; at most {MOST_BYTES:,} are read"
-    content = path.read_bytes()
+    with path.open("rb") as file:
+        return decode(file.read(MOST_BYTES + 1), path.name)
+
+
+def decode(content: bytes, name: str) -> Photo | str:
+    """A stranger's bytes as a photo.
+
+    Args:
+        content: Of the file; more than `MOST_BYTES` are refused.
+        name: What a refusal calls it.
+
+    Returns:
+        The photo, or why it cannot be shown.
+    """
+    if len(content) > MOST_BYTES:
+        return f"{name} has more than {MOST_BYTES:,} bytes"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            opened = Image.open(io.BytesIO(content), formats=FORMATS)
+            opened = Image.open(io.BytesIO(content), formats=tuple(FORMATS))
+            suffix = FORMATS.get(opened.format or "", "")
             if opened.width * opened.height > MOST_PIXELS:
-                return f"{path.name} has more than {MOST_PIXELS:,} pixels"
+                return f"{name} has more than {MOST_PIXELS:,} pixels"
             image = _flat(ImageOps.exif_transpose(opened))
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        return f"{path.name} is no picture that can be read: {str(error).splitlines()[0]}"
+        return f"{name} is no picture that can be read: {str(error).splitlines()[0]}"
     except Image.DecompressionBombWarning:
-        return f"{path.name} has more than {MOST_PIXELS:,} pixels"
+        return f"{name} has more than {MOST_PIXELS:,} pixels"
     width, height = image.size
     ground = _ground(np.asarray(image.reduce(max(1, max(image.size) // 1_000))))
     if ground is not None:
@@ -93,6 +114,7 @@ def read_photo(path: Path) -> Photo | str:
     image.save(packed, "JPEG", quality=QUALITY)
     return Photo(
         digest=hashlib.sha256(content).hexdigest(),
+        suffix=suffix,
         width=width,
         height=height,
         address="data:image/jpeg;base64," + base64.b64encode(packed.getvalue()).decode(),

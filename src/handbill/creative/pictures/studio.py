@@ -6,7 +6,6 @@ It is offline and runs no script of a page: product texts and photos are strange
 import hashlib
 import io
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +21,12 @@ from PIL import Image
 from handbill.creative.pictures.card import Card
 from handbill.creative.pictures.colours import INK, PAPER, Colour, css, ink_on
 from handbill.creative.pictures.formats import Format
+from handbill.doctor import find_browser
 from handbill.errors import PictureError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-quic",
     "--disable-sync", "--no-first-run", "--font-render-hinting=none", "--force-color-profile=srgb",
@@ -148,13 +147,6 @@ def open_studio() -> Iterator[Studio]:
             yield Studio(context.new_page())
         finally:
             browser.close()
-
-
-def find_browser() -> str | None:
-    """The browser's program: the one that CHROME names, else one of the usual names."""
-    named = os.environ.get("CHROME", "")
-    candidates = (named,) if named else PROGRAMS
-    return next((path for one in candidates if (path := shutil.which(one))), None)
 
 
 @cache
