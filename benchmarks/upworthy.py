@@ -43,10 +43,15 @@ class Tests:
     views: Array
 
 
+def data_file() -> Path:
+    """Where the archive's exploratory part lies."""
+    folder = Path(os.environ.get("HANDBILL_DATA", "../shared/data"))
+    return folder / "upworthy" / "experiments.parquet"
+
+
 def read() -> Tests | None:
     """The archive's exploratory part; None when it is not here."""
-    folder = Path(os.environ.get("HANDBILL_DATA", "../shared/data"))
-    path = folder / "upworthy" / "experiments.parquet"
+    path = data_file()
     if not path.is_file():
         return None
     rows = pd.read_parquet(path)

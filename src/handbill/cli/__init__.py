@@ -16,6 +16,7 @@ from handbill.cli import (
     events,
     model,
     placement,
+    preferring,
     recommend,
     tuning,
     writing,
@@ -198,6 +199,7 @@ app.command()(desk.desk)
 app.add_typer(desk.app, name="access")
 app.add_typer(placement.app, name="placement")
 creative.app.add_typer(tuning.app)
+creative.app.add_typer(preferring.app)
 creative.app.add_typer(writing.app)
 app.add_typer(model.app, name="model")
 app.command()(recommend.recommend)

@@ -3,12 +3,13 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handbill.creative.answers import Answers
 from handbill.creative.pairs import Pair
+from handbill.creative.promoted import current
 from handbill.creative.recipe import Recipe
 from handbill.creative.registry import find
 from handbill.creative.select import Maker
@@ -130,8 +131,11 @@ def _tuned(
 
     base = find(name, workspace.models, settings.accept_licences, progress)
     recipe = recipe_of(settings)
-    path = workspace.models / "adapter" / version_of(base, lesson.pairs, recipe)
+    folder = workspace.models / "adapter"
+    path = folder / version_of(base, lesson.pairs, recipe)
     adapter = tune(base, lesson.pairs, recipe, path, workspace.models, progress)
+    version = current(folder, adapter.version)
+    adapter = replace(adapter, version=version, path=folder / version)
     writer = LocalWriter.open(adapter.base, adapter.path, threads=settings.threads)
     writer.lines = lesson.lines
     return Author(

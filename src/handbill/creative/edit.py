@@ -81,7 +81,7 @@ def edit(engine: Engine, creative_id: str, change: Change, *, by: str, now: date
     )
     if draft.text == f"{row.headline}\n{row.body}\n{row.call_to_action}":
         raise PolicyError("nothing changed; give --headline, --body or --button")
-    one = _checked(engine, _brief(row), draft, f"{PERSON}{by.strip()}", now.date())
+    one = _checked(engine, brief_of(row), draft, f"{PERSON}{by.strip()}", now.date())
     blocked = [finding for finding in one.findings if finding.outcome == "block"]
     if blocked:
         said = "; ".join(f"{found.span!r} ({found.rule}): {found.reason}" for found in blocked)
@@ -120,7 +120,7 @@ def edited(
         draft = Draft(headline=row.headline, body=row.body, call_to_action=row.call_to_action)
         used = set(SLOT.findall(draft.text))
         values = {fact.name: fact.value for fact in brief.facts if fact.name in used}
-        if values != {fact.name: fact.value for fact in _brief(row).facts if fact.name in used}:
+        if values != {fact.name: fact.value for fact in brief_of(row).facts if fact.name in used}:
             continue
         one = _checked(engine, brief, draft, row.model, today)
         blocked = any(finding.outcome == "block" for finding in one.findings)
@@ -128,7 +128,8 @@ def edited(
     return tuple(kept), tuple(fallen)
 
 
-def _brief(row: Row[Any]) -> Brief:
+def brief_of(row: Row[Any]) -> Brief:
+    """The brief of an ad, as the state keeps it."""
     return Brief(
         id=row.brief_id,
         segment_id=row.segment_id,

@@ -59,16 +59,28 @@ def open_adapter(
     Raises:
         ModelError: There is no adapter, or its base is not the one it was trained on.
     """
+    base, card = base_of(adapter, models, accepted)
+    writer = LocalWriter.open(
+        open_base(base, adapter, models), adapter, threads=threads, device=device
+    )
+    return writer, bool(card["recipe"]["slots"])
+
+
+def base_of(
+    adapter: Path, models: Path, accepted: Sequence[str]
+) -> tuple[ModelFolder, dict[str, Any]]:
+    """The whole model that an adapter was trained on, and the adapter's card.
+
+    Raises:
+        ModelError: There is no adapter, or its base is not the one it was trained on.
+    """
     if not (adapter / "card.json").is_file():
         raise ModelError(f"{adapter} holds no adapter; make one with: handbill creative tune")
     card = read_json(adapter / "card.json")
     base = find(card["base_name"], models, accepted, _silent)
     if base.id != card["base"]:
         raise ModelError(f"{adapter} was trained on {card['base']}, but {base.id} is here")
-    writer = LocalWriter.open(
-        open_base(base, adapter, models), adapter, threads=threads, device=device
-    )
-    return writer, bool(card["recipe"]["slots"])
+    return base, card
 
 
 def evaluate(

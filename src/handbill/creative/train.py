@@ -34,6 +34,21 @@ Track = Callable[[int, Mapping[str, float]], None]
 """Told a step and figures of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a training makes small, told of rows of its kind.
+
+    Attributes:
+        length: Of a row; those of about one length are computed together.
+        counts: What a row counts for in the mean.
+        loss: Of a model on rows, summed, and what they count for together.
+    """
+
+    length: Callable[[Any], int]
+    counts: Callable[[Any], int]
+    loss: Callable[[Any, Sequence[Any]], tuple[torch.Tensor, int]]
+
+
 @dataclass(slots=True)
 class Course:
     """Where a training is; what a checkpoint keeps besides tensors.
@@ -59,13 +74,15 @@ class Course:
 
 def fit(
     tunable: Tunable,
-    rows_of: Callable[[int], Sequence[Row]],
-    held_out: Sequence[Row],
+    rows_of: Callable[[int], Sequence[Any]],
+    held_out: Sequence[Any],
     recipe: Recipe,
     checkpoint: Path,
     track: Track,
     progress: Progress,
     every: float = CHECKPOINT_SECONDS,
+    *,
+    aim: Aim | None = None,
 ) -> Course:
     """Train, and leave the weights of the best look in the model; without patience the last ones.
 
@@ -81,11 +98,13 @@ def fit(
         track: Told losses.
         progress: Told each step, with the time left.
         every: Seconds between checkpoints.
+        aim: What is made small; without it the loss per token of the rows' texts.
 
     Raises:
         ModelError: The loss is not a number.
         WorkspaceError: The disk is full; the last whole checkpoint stays.
     """
+    aim = aim or TEXTS
     optimizer = torch.optim.AdamW(
         list(tunable.weights.values()), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -100,12 +119,12 @@ def fit(
         epoch, place = divmod(course.step, per_epoch)
         if place == 0 or course.step == 0 or not rows:
             rows = rows_of(epoch)
-        batches = _batches(rows, recipe, epoch)
+        batches = _batches(rows, recipe, epoch, aim)
         for batch in batches[place:]:
             done = max(course.step / steps, _share(course.seconds, recipe.minutes))
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * _schedule(done, course.step)
-            course.losses.append(step(tunable, batch, optimizer, recipe, course.step))
+            course.losses.append(step(tunable, batch, optimizer, recipe, course.step, aim))
             course.step += 1
             course.seconds = time.perf_counter() - begun
             figures = {"loss": course.losses[-1], "learning_rate": optimizer.param_groups[0]["lr"]}
@@ -113,7 +132,7 @@ def fit(
             left = course.seconds * (1 - done) / max(done, 1e-9)
             progress(_said(course.losses[-1], left if course.step > 1 else None), done)
             if (course.step - 1) % per_epoch + 1 in look_at and held_out:
-                best = _look(tunable, held_out, course, best, recipe, track)
+                best = _look(tunable, held_out, course, best, recipe, track, aim)
             if recipe.minutes is not None and course.seconds >= 60 * recipe.minutes:
                 course.stopped = course.stopped or "the minutes were up"
             if time.perf_counter() - saved >= every and course.step < steps:
@@ -122,7 +141,7 @@ def fit(
             if course.stopped:
                 break
     if held_out and course.stopped == "the minutes were up":
-        best = _look(tunable, held_out, course, best, recipe, track)
+        best = _look(tunable, held_out, course, best, recipe, track, aim)
     if recipe.patience:
         with torch.no_grad():
             for name, weight in tunable.weights.items():
@@ -159,22 +178,35 @@ def positions(model: Any, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tens
     return model.get_output_embeddings()(scored), ids[:, 1:][target[:, 1:]]
 
 
-def mean_loss(model: Any, rows: Sequence[Row], batch: int = 8) -> float:
-    """Mean loss per token, in the precision of training."""
+TEXTS = Aim(
+    length=lambda row: len(row[0]),
+    counts=lambda row: len(row[0]) - max(1, row[1]),
+    loss=batch_loss,
+)
+"""The loss per token of texts: `Row`s."""
+
+
+def mean_loss(model: Any, rows: Sequence[Any], aim: Aim = TEXTS, batch: int = 8) -> float:
+    """Mean loss per token, or of what else is aimed at, in the precision of training."""
     total, count = 0.0, 0
     training = model.training
     model.eval()
-    order = sorted(rows, key=lambda row: len(row[0]))
-    with torch.inference_mode(), _autocast(model):
+    order = sorted(rows, key=aim.length)
+    with torch.inference_mode(), autocast(model):
         for at in range(0, len(order), batch):
-            loss, tokens = batch_loss(model, order[at : at + batch])
-            total, count = total + float(loss), count + tokens
+            loss, counted = aim.loss(model, order[at : at + batch])
+            total, count = total + float(loss), count + counted
     model.train(training)
     return total / max(1, count)
 
 
 def step(
-    tunable: Tunable, batch: Sequence[Row], optimizer: Any, recipe: Recipe, number: int
+    tunable: Tunable,
+    batch: Sequence[Any],
+    optimizer: Any,
+    recipe: Recipe,
+    number: int,
+    aim: Aim = TEXTS,
 ) -> float:
     """One step over a batch, a micro-batch at a time.
 
@@ -184,22 +216,23 @@ def step(
         optimizer: Of its weights.
         recipe: Settings.
         number: Of the step; dropout follows from it, so that it is the same after a restart.
+        aim: What is made small.
 
     Returns:
-        Mean loss per token.
+        Mean loss, per token for texts.
 
     Raises:
         ModelError: The loss is not a number.
     """
     model = tunable.model
     tunable.wrapped.train()
-    total = sum(len(ids) - max(1, start) for ids, start in batch)
+    total = sum(map(aim.counts, batch))
     loss_sum = 0.0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed * 1_000_003 + number)
         for at in range(0, len(batch), recipe.micro_batch):
-            with _autocast(model):
-                loss, _ = batch_loss(model, batch[at : at + recipe.micro_batch])
+            with autocast(model):
+                loss, _ = aim.loss(model, batch[at : at + recipe.micro_batch])
             loss = loss.float() / total
             if not math.isfinite(float(loss.detach())):
                 raise ModelError("the tuning's loss is not a number; lower the learning rate")
@@ -215,21 +248,23 @@ def step(
     return loss_sum
 
 
-def _autocast(model: Any) -> Any:
+def autocast(model: Any) -> Any:
+    """The precision of training on the device where a model lies."""
     kind = precision(model.device.type)
     return torch.autocast(model.device.type, dtype=kind, enabled=kind != torch.float32)
 
 
 def _look(
     tunable: Tunable,
-    held_out: Sequence[Row],
+    held_out: Sequence[Any],
     course: Course,
     best: dict[str, torch.Tensor],
     recipe: Recipe,
     track: Track,
+    aim: Aim,
 ) -> dict[str, torch.Tensor]:
     """Measure the held-out loss; the best weights so far."""
-    loss = mean_loss(tunable.model, held_out)
+    loss = mean_loss(tunable.model, held_out, aim)
     course.looks.append((course.step, loss))
     track(course.step, {"held_out_loss": loss})
     if loss < course.best:
@@ -241,10 +276,10 @@ def _look(
     return best
 
 
-def _batches(rows: Sequence[Row], recipe: Recipe, epoch: int) -> list[list[Row]]:
+def _batches(rows: Sequence[Any], recipe: Recipe, epoch: int, aim: Aim) -> list[list[Any]]:
     """An epoch's batches in random order, each of about one length: padding is work, too."""
     order = torch.Generator().manual_seed(recipe.seed * 1_009 + epoch)
-    lengths = torch.tensor([len(ids) for ids, _ in rows])
+    lengths = torch.tensor([aim.length(row) for row in rows])
     near = (lengths + torch.rand(len(rows), generator=order) * JITTER).argsort().tolist()
     size = recipe.batch
     batches = [[rows[one] for one in near[at : at + size]] for at in range(0, len(near), size)]

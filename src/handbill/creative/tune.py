@@ -110,7 +110,7 @@ def tune(
     progress("loading the model")
     model, tokenizer = load(small, threads=recipe.threads)
     model.to(recipe.device)
-    teacher = _Teacher(tokenizer, recipe)
+    teacher = Teacher(tokenizer, recipe)
     train, held = split(pairs, share=recipe.held_out, most=recipe.held_out_most, seed=recipe.seed)
     held_rows = teacher.rows(held)
     rows = teacher.rows(train)
@@ -159,11 +159,11 @@ def tune(
         "general_after": after["general"],
         **_told(course),
     }
-    _publish(tunable, base, tokenizer, kept, card, part, path)
+    publish(tunable, base, tokenizer, kept, card, part, path)
     return _adapter(path, base, models, trained=True)
 
 
-def _publish(
+def publish(
     tunable: Any,
     base: ModelFolder,
     tokenizer: Any,
@@ -194,7 +194,7 @@ def open_base(base: ModelFolder, adapter: Path, models: Path) -> ModelFolder:
     return prune(base, read_json(listed), models) if listed.is_file() else base
 
 
-class _Teacher:
+class Teacher:
     """Pairs as rows of token ids."""
 
     def __init__(self, tokenizer: Any, recipe: Recipe) -> None:
