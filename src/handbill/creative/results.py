@@ -7,7 +7,7 @@ it stood there, and the furthest that the person went with it in the fortnight t
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
 from handbill.creative.edit import brief_of
@@ -22,6 +22,8 @@ from handbill.workspace import Workspace
 
 DAYS = 14
 """After a message in which what people do is put down to it; sooner nobody counts it."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Label = Literal["none", "view", "click", "buy", "bot"]
 LABELS: tuple[Label, ...] = get_args(Label)
@@ -81,7 +83,7 @@ def read_results(workspace: Workspace) -> tuple[Result, ...]:
         )  # fmt: skip
         found.append(
             Result(
-                person=person, at=at, brief=brief, text=text, segment=segment, slot=slot,
+                person=person, at=EPOCH + timedelta(microseconds=at), brief=brief, text=text, segment=segment, slot=slot,
                 weight=_weight(creative, dict(zip(candidates, chances, strict=True)), ads),
                 label=label, complained=complained,
             )
@@ -169,7 +171,7 @@ CREATE TEMP TABLE followed AS
             bool_or(is_human AND step = 'purchase') AS bought,
             bool_or(is_human AND step = 'complained') AS complained
         FROM after GROUP BY ALL)
-    SELECT person, send_at, creative_id, segment_id, slot, candidates, propensities,
+    SELECT person, epoch_us(send_at), creative_id, segment_id, slot, candidates, propensities,
         coalesce(bot, false) AS bot, coalesce(viewed, false) AS viewed,
         coalesce(clicked, false) AS clicked, coalesce(bought, false) AS bought,
         coalesce(complained, false) AS complained
