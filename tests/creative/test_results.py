@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from handbill.creative.shown import read_shown
 from handbill.errors import SourceError
 from handbill.state import closing_state
 from handbill.types import Creative, Fact
-from handbill.workspace import Workspace, write_parquet
+from handbill.workspace import Workspace, write_parquet, write_text
 
 SENT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LATER = SENT + timedelta(days=30)
@@ -170,3 +171,20 @@ def test_the_command_writes_what_prefer_reads(
     assert [one.views for one in found] == [4, 4]
     assert sum(one.clicks for one in found) == 1
     assert json.loads((workspace.root / "outcomes.jsonl").read_text().splitlines()[0])["test"]
+
+
+def test_the_command_says_what_cannot_be_told_yet(
+    workspace: Workspace, fill: Callable[..., None], tiny_model: Path
+) -> None:
+    write_text(workspace.root / "handbill.toml", f"[creative]\nmodels = {{en = '{tiny_model}'}}\n")
+    fill([(0, EVEN)] * 40 + [(1, EVEN)] * 40, [did("select_promotion", n) for n in range(30)])
+    command = [sys.executable, "-m", "handbill", "creative", "outcome", str(workspace.root)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Not enough data" in done.stdout
+    assert "ranked by their form" in done.stdout
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    rows = {row["language"]: row for row in json.loads(done.stdout)}
+    assert rows["en"]["counts"] == {"click": 30, "none": 50}
+    assert (rows["en"]["ranks"], rows["zh"]["counts"]) == (False, {})
+    assert not (workspace.models / "judge").exists()

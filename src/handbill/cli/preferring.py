@@ -1,8 +1,8 @@
-"""`handbill creative results | prefer`: what became of ads, and a writer that learns from it."""
+"""`handbill creative results | outcome | prefer`: what became of ads, and what is learned of it."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from handbill.cli.words import AsJson, Folder
 
 if TYPE_CHECKING:
     from handbill.creative.prefer import Verdict
+    from handbill.creative.ranking import Learned
 
 app = typer.Typer()
 
@@ -123,3 +124,72 @@ def show(verdict: "Verdict") -> None:
     if verdict.path is not None:
         word = "It ships" if verdict.ships else "It does not ship; it lies in"
         print(f"{word}: {verdict.path}")
+
+
+@app.command()
+def outcome(folder: Folder, as_json: AsJson = False) -> None:
+    """Learn what ads do to people, say how far to believe it, and rank by it where it tells."""
+    idle_threads_sleep()
+    from handbill.console import terminal
+    from handbill.creative.ranking import learn_ranking
+    from handbill.shop import Shop as Opened
+
+    shop = Opened.open(folder)
+    with terminal.watching() as watch, shop.workspace.lock():
+        found = learn_ranking(shop.workspace, shop.settings.creative, watch.begin("outcomes"))
+    if as_json:
+        print(json.dumps([as_row(one) for one in found], ensure_ascii=False))
+        return
+    for one in found:
+        show_learned(one)
+
+
+def as_row(one: "Learned") -> dict[str, Any]:
+    """What a language's results taught, as JSON has it."""
+    from dataclasses import asdict
+
+    look, judge = one.outlook, one.judge
+    return {
+        "language": one.language,
+        "counts": dict(look.counts),
+        "classes": look.classes,
+        "ways": [asdict(way) for way in look.ways],
+        "chosen": look.chosen,
+        "told": [asdict(told) for told in look.told],
+        "gain": look.gain and asdict(look.gain),
+        "why": look.why and asdict(look.why),
+        "judge_accuracy": judge and judge.accuracy and asdict(judge.accuracy),
+        "judge_pairs": judge.pairs if judge else 0,
+        "ranks": one.ranks,
+    }
+
+
+def show_learned(one: "Learned") -> None:
+    """Classes, ways and whether the next run ranks by them."""
+    look = one.outlook
+    said = ", ".join(f"{name} {count}" for name, count in look.counts.items())
+    print(f"{one.language}: {said or 'no results yet'}")
+    if look.ways:
+        print(f"  {'told by':<10}{'log loss':>10}{'accuracy':>10}{'macro F1':>10}{'ECE':>10}")
+    for way in look.ways:
+        mark = "  chosen" if way.name == look.chosen else ""
+        print(f"  {way.name:<10}{way.log_loss:>10.4f}{way.accuracy:>10.3f}{way.macro_f1:>10.3f}"
+              f"{way.error:>10.4f}{mark}")  # fmt: skip
+    if look.told:
+        print(
+            f"  {'class':<10}{'of newest':>10}{'precision':>10}{'recall':>10}{'F1':>10}{'AUC':>10}"
+        )
+    for told in look.told:
+        precision = "-" if told.precision is None else f"{told.precision:.3f}"
+        print(f"  {told.name:<10}{told.count:>10}{precision:>10}{told.recall:>10.3f}"
+              f"{told.f1:>10.3f}{told.auc:>10.3f}")  # fmt: skip
+    if look.why is not None:
+        print(f"  {look.why.en}")
+    if one.judge is not None and one.judge.accuracy is not None:
+        sure = one.judge.accuracy
+        bounds = f"{sure.estimate:.3f} ({sure.low:.3f} to {sure.high:.3f})"
+        print(f"  the text clicked more is told in {bounds} of {one.judge.pairs} decided pairs")
+    if one.ranks:
+        print("  the next run ranks ads by results")
+    else:
+        print("  ads are ranked by their form: results do not tell texts apart yet")

@@ -113,6 +113,12 @@ class Judge:
         """How likely each first text beats its second."""
         return self.appeal.wins(self.reader.read(first), self.reader.read(second))
 
+    def liked(self, texts: Sequence[str]) -> dict[str, float]:
+        """How much better each text, stripped, is taken than the others of its brief, -1 to 1."""
+        stripped = [one.strip() for one in texts]
+        scores = self.score(stripped)
+        return dict(zip(stripped, np.clip(scores - scores.mean(), -1, 1).tolist(), strict=True))
+
     def save(self, folder: Path) -> None:
         """Write it as safetensors with a card; the card last."""
         folder.mkdir(parents=True, exist_ok=True)

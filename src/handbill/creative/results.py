@@ -83,7 +83,8 @@ def read_results(workspace: Workspace) -> tuple[Result, ...]:
         )  # fmt: skip
         found.append(
             Result(
-                person=person, at=EPOCH + timedelta(microseconds=at), brief=brief, text=text, segment=segment, slot=slot,
+                person=person, at=EPOCH + timedelta(microseconds=at), brief=brief, text=text,
+                segment=segment, slot=slot,
                 weight=_weight(creative, dict(zip(candidates, chances, strict=True)), ads),
                 label=label, complained=complained,
             )

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from handbill.creative.check import CHANNELS, check
@@ -66,12 +66,13 @@ def choose(
     *,
     variants: int,
     voice: Voice | None = None,
+    liked: Mapping[str, float] | None = None,
 ) -> Choice:
     """Check every answer, rank what passes, keep the best that differ.
 
     Rank: names what is offered beyond the terms, puts words together as people do, uses more of its
-    facts, fits the length a phone shows, and does not repeat what other ads already say (`shown`),
-    which grows by what is kept.
+    facts, fits the length a phone shows, does not repeat what other ads already say (`shown`),
+    which grows by what is kept, and where results tell, is one that people take to.
 
     Args:
         brief: What was asked.
@@ -80,6 +81,7 @@ def choose(
         shown: Shingles of the ads kept so far in this language; appended to.
         variants: Ads to keep at most.
         voice: Whose words the model is held to; any words when None.
+        liked: How much better than the others each text may be taken, from results; -1 to 1.
     """
     texts = list(dict.fromkeys(answer.strip() for answer in answers))
     passed: list[tuple[float, Draft, tuple[Finding, ...], frozenset[str]]] = []
@@ -97,6 +99,7 @@ def choose(
         else:
             near = voice.nearness(written.text) if voice else 0.0
             rank = score(draft, brief) + named + near + 1 - likeness(piece, shown)
+            rank += liked.get(text, 0.0) if liked else 0.0
             passed.append((rank, draft, findings, piece))
     kept: list[Creative] = []
     pieces: list[frozenset[str]] = []

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from handbill.creative.author import SERVER, Author, Lesson, open_author
 from handbill.creative.brief import Work, plan_briefs, read_interest, read_offers, read_segments
@@ -25,6 +26,9 @@ from handbill.ports import Progress
 from handbill.state import closing_state
 from handbill.types import Brief, Creative, Language, ShopProfile, StageResult, Text
 from handbill.workspace import Workspace
+
+if TYPE_CHECKING:
+    from handbill.creative.judge import Judge
 
 SHOWN = 6
 """Examples that a model sees which is not tuned on them."""
@@ -138,7 +142,8 @@ def _write(
             }
         for language in some:
             voice = Voice.of(examples, language)
-            _answer(author, voice, settings, work[language].briefs, written, progress)
+            judge = _judge(workspace, settings, language, progress)
+            _answer(author, voice, judge, settings, work[language].briefs, written, progress)
 
 
 def lesson_of(examples: Sequence[Example], language: Language) -> Lesson:
@@ -151,6 +156,7 @@ def lesson_of(examples: Sequence[Example], language: Language) -> Lesson:
 def _answer(
     author: Author,
     voice: Voice,
+    judge: "Judge | None",
     settings: Settings,
     briefs: Sequence[Brief],
     written: Written,
@@ -176,16 +182,29 @@ def _answer(
             shown,
             variants=settings.variants,
             voice=voice,
+            liked=judge.liked(answers[prompt_for(brief)]) if judge else None,
         )
         for brief in briefs
     ]
     _gather(written, language, choices)
+    written.figures[f"ranked_by_{language}"] = f"results {judge.version}" if judge else "form"
     if tokens := writer.tokens - tokens:
         seconds = writer.seconds - seconds
         written.figures |= {
             f"write_seconds_{language}": round(seconds, 1),
             f"tokens_per_second_{language}": round(tokens / seconds, 1),
         }
+
+
+def _judge(
+    workspace: Workspace, settings: Settings, language: Language, progress: Progress
+) -> "Judge | None":
+    """What results have taught of texts; nothing is loaded where they have not."""
+    if not (workspace.models / "judge" / language / "card.json").is_file():
+        return None
+    from handbill.creative.ranking import open_judge
+
+    return open_judge(workspace, settings, language, progress)
 
 
 def _gather(written: Written, language: Language, choices: Sequence[Choice]) -> None:
