@@ -116,7 +116,7 @@ def recipe(quick: bool) -> Recipe:
 def preference_recipe(quick: bool) -> Recipe:
     """One pass over the pairs."""
     return Recipe(
-        epochs=1, batch=16, micro_batch=8, learning_rate=1e-4, dropout=0.0, max_tokens=48,
+        epochs=1, batch=16, micro_batch=4, learning_rate=1e-4, dropout=0.0, max_tokens=48,
         patience=0, looks=1, minutes=1.0 if quick else None, threads=2,
     )  # fmt: skip
 

@@ -54,10 +54,15 @@ def verdicts(workspace: Workspace, settings: object) -> str:
     return decisions_digest(workspace.state_url) + evidence_digest(workspace.state_url)
 
 
+def taught(workspace: Workspace, settings: object) -> str:
+    """`verdicts`, and what results have taught the writers."""
+    return verdicts(workspace, settings) + creative.taught(workspace)
+
+
 STAGES = (
     Stage(name="events", run=events.run, source=exports),
     Stage(name="audience", run=audience.run, reads=("events",)),
-    Stage(name="creative", run=creative.run, reads=("events", "audience"), source=verdicts),
+    Stage(name="creative", run=creative.run, reads=("events", "audience"), source=taught),
     Stage(name="placement", run=placement.run, reads=("events", "audience", "creative")),
     Stage(name="delivery", run=delivery.run, reads=("creative", "placement"), source=verdicts),
     Stage(name="feedback", run=feedback.run, reads=("events", "placement", "delivery")),

@@ -72,9 +72,11 @@ def test_results_that_tell_texts_apart_rank_the_next_run(
 ) -> None:
     chosen = settings(tiny_model)
     assert creative.run(shop, profile, chosen, quiet).figures["ranked_by_en"] == "form"
+    untaught = creative.taught(shop)
     given(monkeypatch, results(0.15))
     (learned,) = learn_ranking(shop, chosen, quiet)
     assert learned.ranks
+    assert creative.taught(shop) != untaught  # so that the next run does not skip the stage
     assert learned.judge is not None
     assert learned.outlook.gain is not None
     assert learned.outlook.gain.low > 0
@@ -88,6 +90,7 @@ def test_results_that_tell_texts_apart_rank_the_next_run(
     given(monkeypatch, results(0.0))
     (again,) = learn_ranking(shop, chosen, quiet)
     assert not again.ranks
+    assert creative.taught(shop) == untaught
     assert creative.run(shop, profile, chosen, quiet).figures["ranked_by_en"] == "form"
 
 
@@ -127,7 +130,9 @@ def test_a_promoted_child_writes_the_next_ads(
     (parent,) = adapters()
     folder = shop.models / "adapter"
     shutil.copytree(folder / parent, folder / "child", ignore=shutil.ignore_patterns("answers"))
+    untaught = creative.taught(shop)
     promote(folder, parent, "child")
+    assert creative.taught(shop) != untaught
     creative.run(shop, profile, chosen, quiet)
     assert adapters() == {"child"}
     shutil.rmtree(folder / "child")

@@ -2,9 +2,11 @@
 
 In: `tables/segments.json`, `tables/offer_interest.parquet`, `catalog/`, the example ads.
 Out: `tables/creatives.parquet`, creatives and approvals in the state, `models/`.
-Source: LoRA (Hu et al. 2022); advertising law as cited by article in `policy/*.toml`.
+Source: LoRA (Hu et al. 2022); DPO (Rafailov et al. 2023); advertising law as cited by article in
+    `policy/*.toml`.
 """
 
+import hashlib
 import os
 
 from handbill.creative.settings import Settings
@@ -12,7 +14,7 @@ from handbill.ports import Progress
 from handbill.types import ShopProfile, StageResult
 from handbill.workspace import Workspace
 
-__all__ = ["Settings", "run"]
+__all__ = ["Settings", "run", "taught"]
 
 
 def run(
@@ -36,3 +38,18 @@ def run(
     from handbill.creative.stage import run as run_stage
 
     return run_stage(workspace, shop, settings, progress)
+
+
+def taught(workspace: Workspace) -> str:
+    """Content hash of what results have taught since: promoted adapters, judges that rank.
+
+    Args:
+        workspace: The shop.
+
+    Returns:
+        Hexadecimal characters, the same as long as nothing was learned.
+    """
+    files = [workspace.models / "adapter" / "promoted.json"]
+    files += sorted((workspace.models / "judge").glob("*/card.json"))
+    told = [f"{one.parent.name}\x1f{one.read_text()}" for one in files if one.is_file()]
+    return hashlib.sha256("\x1f".join(told).encode()).hexdigest()
