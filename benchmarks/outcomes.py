@@ -21,7 +21,7 @@ from handbill.creative.results import Result
 from handbill.errors import ModelError
 from handbill.types import Brief
 
-DRAWN = 60_000
+DRAWN = 200_000
 """Impressions, of 57 million."""
 
 BRIEF = Brief(id="upworthy", segment_id="all", offer_id="", language="en", channel="email",

@@ -72,16 +72,20 @@ def outcomes(better: str, count: int = 600) -> list[Shown]:
     ]  # fmt: skip
 
 
-def prefer(adapter: Adapter, folder: Path, *more: str) -> dict[str, object]:
+def run(adapter: Adapter, folder: Path, *more: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "handbill", "creative", "prefer", "--data", "outcomes.jsonl",
          "--adapter", str(adapter.path), "--out", "adapters", "--shop", "shop", "--max-tokens",
-         "16", "--briefs", "30", "--set", "threads=1", "--set", "learning_rate=0.005", "--json",
+         "16", "--briefs", "30", "--set", "threads=1", "--set", "learning_rate=0.005",
          *more],
         capture_output=True, text=True, timeout=120, check=False, cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    row: dict[str, object] = json.loads(done.stdout)
+    return done.stdout
+
+
+def prefer(adapter: Adapter, folder: Path) -> dict[str, object]:
+    row: dict[str, object] = json.loads(run(adapter, folder, "--json"))
     return row
 
 
@@ -145,6 +149,22 @@ def test_a_planted_preference_is_learned_and_ships(
     verdict = json.loads((path / "verdict.json").read_text())
     assert verdict == {name: value for name, value in row.items() if name != "path"}
     assert (path / "judge" / "card.json").is_file()
+
+
+def test_the_same_command_trains_nothing_again_and_finds_the_same(
+    parent: Adapter, tmp_path: Path
+) -> None:
+    (tmp_path / "outcomes.jsonl").write_text(write_shown(outcomes(GOOD)))
+    first = prefer(parent, tmp_path)
+    path = tmp_path / str(first["path"])
+    trained = (path / "card.json").stat().st_mtime_ns
+    said = run(parent, tmp_path)
+    assert (path / "card.json").stat().st_mtime_ns == trained
+    assert json.loads((path / "verdict.json").read_text())["wins"] == first["wins"]
+    assert "It ships: " in said
+    assert "texts that break a rule" in said
+    assert "ALARM" not in said
+    assert not list(tmp_path.glob("adapters/.*"))
 
 
 def test_not_enough_data_trains_nothing(parent: Adapter, tmp_path: Path) -> None:

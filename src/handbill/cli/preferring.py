@@ -102,13 +102,17 @@ def show(verdict: "Verdict") -> None:
         ("the judge tells winners, on tests it did not see", verdict.accuracy),
         ("the judge prefers the child", verdict.wins),
         ("predicted gain, log-odds of a click", verdict.gain),
-        ("more texts say what the request does not bear", verdict.unsupported),
-        ("more texts break a rule", verdict.blocked),
     ):
         if one is not None:
             print(f"{name:<50} {one.estimate:>7.3f}  ({one.low:.3f} to {one.high:.3f})")
-    for name, rate in verdict.rates.items():
-        print(f"{name.replace('_', ' '):<50} {rate:>7.3f}")
+    for key, name, more in (
+        ("unsupported", "texts that say what the request does not bear", verdict.unsupported),
+        ("blocked", "texts that break a rule", verdict.blocked),
+    ):
+        if more is not None:
+            was, now = (verdict.rates[f"{key}_{when}"] for when in ("before", "after"))
+            bounds = f"{more.estimate:+.1%} ({more.low:+.1%} to {more.high:+.1%})"
+            print(f"{name:<50} {was:>7.1%} -> {now:.1%}, {bounds}")
     if verdict.tics:
         print(f"\n{'a text has':<24}{'before':>9}{'after':>9}   rise")
     for tic in verdict.tics:

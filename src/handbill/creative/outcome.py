@@ -33,8 +33,8 @@ STATES = 500
 WIDTH = 32
 """Directions that are kept of them."""
 
-STRENGTH = 1.0
-"""Inverse of the penalty on squared weights."""
+STRENGTHS = (1e-3, 1e-1, 1e1)
+"""Inverses of the penalty on squared weights that are tried."""
 
 BINS = 10
 
@@ -138,6 +138,9 @@ class Known:
 Head = Callable[[Known], Array]
 """From results to chances, (N, K)."""
 
+Features = Callable[[Known], Any]
+"""From results to a table, (N, D), dense or sparse."""
+
 
 def known_of(results: Sequence[Result]) -> Known:
     """What was known of each; an outcome counts for its person only when its window is over.
@@ -194,11 +197,13 @@ def learn_outcomes(
     )
     answers = sum(n for name, n in counts.items() if name not in ("none", "bot"))
     wants_states = reader is not None and answers >= STATES
-    heads = _heads(learn, len(classes), reader() if reader and wants_states else None)
-    heads = {name: _honest(head, choose) for name, head in heads.items()}
-    losses = {name: float(_losses(head(choose), choose.label).mean())
-              for name, head in heads.items()}  # fmt: skip
-    best = min((name for name in heads if name != "shares"), key=losses.__getitem__)
+    tried = _heads(learn, len(classes), reader() if reader and wants_states else None)
+    heads = {
+        name: min((_honest(head, choose) for head in some), key=lambda head: _loss(head, choose))
+        for name, some in tried.items()
+    }
+    ways = [name for name in heads if name != "shares"]
+    best = min(ways, key=lambda name: _loss(heads[name], choose))
     chance = heads[best](measure)
     plain = _losses(heads["shares"](measure), measure.label)
     gain = mean_interval(plain - _losses(chance, measure.label), measure.people)
@@ -242,64 +247,68 @@ def _numbered(known: Known, numbers: Sequence[int]) -> Known:
     return Known(known.texts, known.facts, np.searchsorted(numbers, known.label), known.people)
 
 
-def _heads(learn: Known, classes: int, reader: Reader | None) -> dict[str, Head]:
-    """Every way to tell, learned from the oldest results."""
+def _heads(learn: Known, classes: int, reader: Reader | None) -> dict[str, list[Head]]:
+    """Every way to tell, learned from the oldest results; a head for each strength."""
     shares = (np.bincount(learn.label, minlength=classes) + 1.0) / (len(learn.label) + classes)
-    heads: dict[str, Head] = {
-        "shares": lambda some: np.tile(shares, (len(some.texts), 1)),
-        "words": _head(learn, _bag(learn.texts)),
-        "counts": _head(learn, lambda some: np.hstack([describe(some.texts), some.facts])),
+    heads: dict[str, list[Head]] = {
+        "shares": [lambda some: np.tile(shares, (len(some.texts), 1))],
+        "words": _regressions(learn, _bag(learn.texts)),
+        "counts": _regressions(learn, _standard(learn, _counted)),
     }
     if reader is not None:
         states = _directions(reader, learn.texts)
-        heads["states"] = _head(
-            learn, lambda some: np.hstack([describe(some.texts), some.facts, states(some.texts)])
+        heads["states"] = _regressions(
+            learn, _standard(learn, lambda some: np.hstack([_counted(some), states(some)]))
         )
     return heads
 
 
-def _bag(texts: Sequence[str]) -> Callable[[Known], Array]:
-    """Words and their pairs, or pairs of characters where words are not parted."""
+def _counted(some: Known) -> Array:
+    return np.hstack([describe(some.texts), some.facts])
+
+
+def _bag(texts: Sequence[str]) -> Features:
+    """Pairs and threes of characters within words, which all languages have."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3), max_features=2_000)
     words.fit(sorted(set(texts)))
-
-    def bag(some: Known) -> Array:
-        found: Array = words.transform(some.texts).toarray()
-        return found
-
-    return bag
+    return lambda some: words.transform(some.texts)
 
 
-def _directions(reader: Reader, texts: Sequence[str]) -> Callable[[Sequence[str]], Array]:
+def _directions(reader: Reader, texts: Sequence[str]) -> Features:
     """The main directions of a language model's features of texts."""
     table = reader.read(sorted(set(texts)))
     mean, spread = table.mean(axis=0), table.std(axis=0) + 1e-6
     _, _, axes = np.linalg.svd((table - mean) / spread, full_matrices=False)
     kept = axes[:WIDTH].T
 
-    def states(some: Sequence[str]) -> Array:
-        found: Array = (reader.read(some) - mean) / spread @ kept
-        return found
+    def states(some: Known) -> Array:
+        different, place = np.unique(some.texts, return_inverse=True)
+        found: Array = (reader.read(different.tolist()) - mean) / spread @ kept
+        return found[place]
 
     return states
 
 
-def _head(learn: Known, features: Callable[[Known], Array]) -> Head:
-    """Multinomial logistic regression on standardised features."""
+def _standard(learn: Known, features: Features) -> Features:
+    """Features with the mean and spread that they had when it learned taken out."""
+    table = features(learn)
+    mean, spread = table.mean(axis=0), table.std(axis=0) + 1e-6
+    return lambda some: (features(some) - mean) / spread
+
+
+def _regressions(learn: Known, features: Features) -> list[Head]:
+    """Multinomial logistic regressions, from the humblest up."""
     from sklearn.linear_model import LogisticRegression
 
     table = features(learn)
-    mean, spread = table.mean(axis=0), table.std(axis=0) + 1e-6
-    model = LogisticRegression(C=STRENGTH, max_iter=500)
-    model.fit((table - mean) / spread, learn.label)
 
-    def head(some: Known) -> Array:
-        found: Array = model.predict_proba((features(some) - mean) / spread)
-        return found
+    def head(strength: float) -> Head:
+        model = LogisticRegression(C=strength, max_iter=500).fit(table, learn.label)
+        return lambda some: model.predict_proba(features(some))
 
-    return head
+    return [head(strength) for strength in STRENGTHS]
 
 
 def _honest(head: Head, later: Known) -> Head:
@@ -321,6 +330,10 @@ def _warm(chance: Array, heat: float) -> Array:
 def _losses(chance: Array, label: Array) -> Array:
     found: Array = -np.log(np.clip(chance[np.arange(len(label)), label], 1e-9, 1))
     return found
+
+
+def _loss(head: Head, some: Known) -> float:
+    return float(_losses(head(some), some.label).mean())
 
 
 def _way(name: str, chance: Array, label: Array) -> Way:
