@@ -19,12 +19,13 @@ from benchmarks.upworthy import data_file
 from handbill.creative.grounding import Grounds
 from handbill.creative.judge import Reader
 from handbill.creative.pairs import Pair
-from handbill.creative.prefer import Verdict, Writing, learn_preference, part_of
+from handbill.creative.prefer import Writing, learn_preference, part_of
 from handbill.creative.preference import Fault
 from handbill.creative.recipe import Recipe
 from handbill.creative.registry import find, home
 from handbill.creative.shown import Shown, by_test, merged
 from handbill.creative.tune import tune
+from handbill.creative.verdict import Verdict
 from handbill.errors import ModelError
 
 WORDS = 12, 60

@@ -17,13 +17,14 @@ from handbill.creative.faults import checker
 from handbill.creative.judge import Reader, learn
 from handbill.creative.models import ModelFolder
 from handbill.creative.pairs import Pair
-from handbill.creative.prefer import judged, part_of
+from handbill.creative.prefer import part_of
 from handbill.creative.preference import Preference
 from handbill.creative.promoted import current, promote
 from handbill.creative.recipe import Recipe
 from handbill.creative.registry import find
 from handbill.creative.shown import Shown, write_shown
 from handbill.creative.tune import Adapter, Teacher, tune
+from handbill.creative.verdict import judged
 from handbill.errors import ModelError
 from handbill.workspace import write_json
 

@@ -11,8 +11,8 @@ from handbill.cli.tuning import idle_threads_sleep, recipe_from
 from handbill.cli.words import AsJson, Folder
 
 if TYPE_CHECKING:
-    from handbill.creative.prefer import Verdict
     from handbill.creative.ranking import Learned
+    from handbill.creative.verdict import Verdict
 
 app = typer.Typer()
 
@@ -69,9 +69,10 @@ def prefer(
     from handbill.creative.evaluate import base_of
     from handbill.creative.faults import checker
     from handbill.creative.judge import Reader
-    from handbill.creative.prefer import Writing, learn_preference, record
+    from handbill.creative.prefer import Writing, learn_preference
     from handbill.creative.registry import home
     from handbill.creative.shown import read_shown
+    from handbill.creative.verdict import record
 
     shown = read_shown(data)
     given = {"epochs": epochs, "device": device, "learning_rate": 1e-4, "dropout": 0.0}
