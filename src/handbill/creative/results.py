@@ -29,6 +29,9 @@ Label = Literal["none", "view", "click", "buy", "bot"]
 LABELS: tuple[Label, ...] = get_args(Label)
 """How far it went; `bot` when only machines touched it."""
 
+RESPONSES: tuple[Label, ...] = ("click", "buy")
+"""What an ad is for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -113,7 +116,7 @@ def shown_of(results: Sequence[Result]) -> tuple[Shown, ...]:
                 text=text,
                 views=worth * math.fsum(one.weight for one in some),
                 clicks=worth * math.fsum(
-                    one.weight for one in some if one.label in ("click", "buy")
+                    one.weight for one in some if one.label in RESPONSES
                 ),
                 complaints=worth * math.fsum(one.weight for one in some if one.complained),
             )
