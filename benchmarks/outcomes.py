@@ -53,10 +53,11 @@ def draw(rows: pd.DataFrame, count: int) -> list[Result]:
     clicked = rank < table["clicks"].to_numpy()[place]
     text = [plain(one) for one in table["headline"]]
     at = [_monday(int(one)) for one in table["test_week"]]
+    test = table["clickability_test_id"].tolist()  # what people of one test did hangs together
     return [
-        Result(person=f"p{number}", at=at[row], brief=BRIEF, text=text[row], segment="all", slot=0,
+        Result(person=test[row], at=at[row], brief=BRIEF, text=text[row], segment="all", slot=0,
                weight=1.0, label="click" if hit else "none", complained=False)
-        for number, (row, hit) in enumerate(zip(place.tolist(), clicked.tolist(), strict=True))
+        for row, hit in zip(place.tolist(), clicked.tolist(), strict=True)
     ]  # fmt: skip
 
 

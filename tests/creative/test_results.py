@@ -172,6 +172,11 @@ def test_the_command_writes_what_prefer_reads(
     assert sum(one.clicks for one in found) == 1
     assert json.loads((workspace.root / "outcomes.jsonl").read_text().splitlines()[0])["test"]
 
+    fill([(0, EVEN)] * 4, [], basis="replay")
+    again = subprocess.run(done.args, capture_output=True, text=True, timeout=60, check=False)
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "no results yet" in again.stderr
+
 
 def test_the_command_says_what_cannot_be_told_yet(
     workspace: Workspace, fill: Callable[..., None], tiny_model: Path

@@ -25,12 +25,18 @@ def results(
     ] = None,
 ) -> None:
     """Count what became of every ad that was sent, as JSON lines for `creative prefer`."""
-    from handbill.creative.results import read_results, shown_of
+    from handbill.creative.results import DAYS, read_results, shown_of
     from handbill.creative.shown import write_shown
+    from handbill.errors import SourceError
     from handbill.shop import Shop as Opened
     from handbill.workspace import write_text
 
     text = write_shown(shown_of(read_results(Opened.open(folder).workspace)))
+    if not text:
+        raise SourceError(
+            f"no results yet: what was only replayed was never sent, and {DAYS} days have to pass "
+            "in the log after a message"
+        )
     if out is None:
         print(text, end="")
         return
