@@ -1,9 +1,9 @@
-"""The creative stage's quality and speed: what the checks find; what the writer writes."""
+"""The creative stage: what the checks find, what the writer writes and learns, what an ad will do."""
 
-from benchmarks import claims, pictures, served, writer
+from benchmarks import claims, headlines, outcomes, pictures, served, writer
 from benchmarks.harness import run_parts
 
-PARTS = (claims, served, writer, pictures)
+PARTS = (claims, served, writer, headlines, outcomes, pictures)
 
 
 if __name__ == "__main__":
