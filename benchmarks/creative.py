@@ -1,4 +1,4 @@
-"""The creative stage: what the checks find, what the writer writes and learns, what an ad will do."""
+"""The creative stage: what the checks find, what the writer writes and learns, what ads will do."""
 
 from benchmarks import claims, headlines, outcomes, pictures, served, writer
 from benchmarks.harness import run_parts
