@@ -77,6 +77,23 @@ def test_where_nothing_tells_nothing_is_used() -> None:
     assert "not used" in found.why.en
 
 
+def test_what_hangs_together_by_brief_is_not_counted_as_many() -> None:
+    """Each brief has its own level, the same for all who get it: few briefs tell little."""
+    rng = np.random.default_rng(9)
+    rates = rng.uniform(0.05, 0.6, 40)
+    results = []
+    for number, one in enumerate(planted()):
+        place = number * 40 // 9_000  # one brief after the other
+        label: Label = "click" if rng.random() < rates[place] else "none"
+        results.append(replace(one, brief=replace(BRIEF, id=str(place)), label=label))
+    found = learn_outcomes(results).gain
+    alone = learn_outcomes([replace(one, brief=BRIEF) for one in results]).gain
+    assert found is not None
+    assert alone is not None
+    assert found.estimate == alone.estimate
+    assert found.high - found.low > 3 * (alone.high - alone.low)
+
+
 def test_not_enough_data_is_an_answer_and_small_classes_are_left_out() -> None:
     few = learn_outcomes(planted(60))
     assert (few.classes, few.chances) == ((), None)

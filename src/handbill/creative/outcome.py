@@ -152,9 +152,8 @@ def learn_outcomes(
         return Outlook(counts=counts, why=_few(counts))
     known = known_of(results)
     numbers = [LABELS.index(one) for one in classes]
-    learn, choose, measure = (
-        _numbered(known.of(span[np.isin(known.label[span], numbers)]), numbers) for span in spans
-    )
+    spans = [span[np.isin(known.label[span], numbers)] for span in spans]
+    learn, choose, measure = (_numbered(known.of(span), numbers) for span in spans)
     answers = sum(n for name, n in counts.items() if name not in ("none", "bot"))
     wants_states = reader is not None and answers >= STATES
     tried = every_way(learn, len(classes), reader() if reader and wants_states else None)
@@ -166,7 +165,11 @@ def learn_outcomes(
     best = min(ways, key=lambda name: loss(heads[name], choose))
     chance = heads[best](measure)
     plain = losses(heads["shares"](measure), measure.label)
-    gain = mean_interval(plain - losses(chance, measure.label), measure.people)
+    better = plain - losses(chance, measure.label)
+    briefs = [results[n].brief.id for n in spans[-1]]
+    # what one person does hangs together, and what is done with the ads of one brief, too
+    gain = max((mean_interval(better, groups) for groups in (measure.people, briefs)),
+               key=lambda one: one.high - one.low)  # fmt: skip
     useful = gain.low > 0
     return Outlook(
         counts=counts,
