@@ -22,12 +22,14 @@ import numpy as np
 from handbill.audience.bgnbd import Histories, fit_bgnbd
 from handbill.audience.days import days_of
 from handbill.audience.describe import Before, Past, describe_segments
+from handbill.audience.drift import drift_of
 from handbill.audience.forecast import forecast
 from handbill.audience.gamma_gamma import fit_gamma_gamma
 from handbill.audience.groupings import lift_on, top_categories
 from handbill.audience.held_out import HeldOut
+from handbill.audience.kept_days import KeptDays, keep_days
 from handbill.audience.lines import DAY, second_of
-from handbill.audience.purchases import History, Purchases, purchases_of
+from handbill.audience.purchases import Purchases, purchases_of
 from handbill.audience.segments import Labels, Matrix
 from handbill.audience.tables import Log, open_log
 from handbill.audience.tastes import bought_in, category_shares
@@ -52,8 +54,9 @@ def figures(quick: bool) -> tuple[Figures, list[str]]:
         shop.run(until="events")
         backend = connect()
         try:
+            kept = keep_days(backend, shop.workspace, shop.settings.shop.timezone)
             log = open_log(backend, shop.workspace, shop.settings.shop)
-            some, said = journey(log, shop, 20_000 if quick else 100_000)
+            some, said = journey(log, kept, shop, 20_000 if quick else 100_000)
         finally:
             backend.disconnect()
     return found | some, notes + said
@@ -86,10 +89,10 @@ def cdnow() -> tuple[Figures, list[str]]:
     }, ["customers: published for CDNOW: r .243, alpha 4.414, a .793, b 2.426"]
 
 
-def journey(log: Log, shop: Shop, people: int) -> tuple[Figures, list[str]]:
+def journey(log: Log, kept: KeptDays, shop: Shop, people: int) -> tuple[Figures, list[str]]:
     """Value and churn held out, intervals against what followed, segments and their lift."""
     as_of, settings = shop.settings.shop.as_of, shop.settings.audience
-    days = days_of(log, as_of, settings)
+    days = days_of(log, kept.customers, as_of, settings)
     value = value_of(purchases_of(log, as_of), as_of, days.features, settings.seed)
     found: Figures = {}
     for one in value.held_out:
@@ -141,7 +144,8 @@ def followed(known: Purchases, later: Purchases, today: int) -> Figures:
     money = fit_gamma_gamma(history.visits * (history.spend > 0), history.spend)
     if timing is None or money is None:
         return {}
-    ahead = forecast(timing, money, history, [MONTH, 2 * MONTH], seed=0)
+    drift = drift_of(known, today, seed=0)
+    ahead = forecast(timing, money, history, [MONTH, 2 * MONTH], seed=0, drift=drift)
     place = {person: row for row, person in enumerate(later.people)}
     rows = [place[known.people[row]] for row in history.rows]
     found: Figures = {}
@@ -159,15 +163,7 @@ def speed(known: Purchases, today: int, people: int) -> int:
     """People a second whose future is drawn, from real histories drawn with replacement."""
     history = known.before(today)
     rows = np.random.default_rng(0).integers(0, len(history.rows), people)
-    timing = history.timing
-    many = History(
-        rows=rows,
-        visits=history.visits[rows],
-        spend=history.spend[rows],
-        timing=Histories(
-            repeats=timing.repeats[rows], last=timing.last[rows], observed=timing.observed[rows]
-        ),
-    )
+    many = history.take(rows)
     started = time.process_time()
     model = fit_bgnbd(many.timing)
     money = fit_gamma_gamma(many.visits * (many.spend > 0), many.spend)

@@ -131,6 +131,15 @@ def keep(backend: Engine, name: str, table: "ibis.Table") -> "ibis.Table":
     return backend.table(name)
 
 
+def discard(backend: Engine, name: str) -> None:
+    """Forget a table from `keep`."""
+    if isinstance(backend, Backend):
+        backend.raw_sql(f"DROP TABLE {name}")
+        return
+    backend._session.table(name).unpersist()
+    backend._session.catalog.dropTempView(name)
+
+
 def collect(backend: Engine, table: "ibis.Table") -> pa.Table:
     """A table's rows; of Spark they come as Arrow, without pandas in between."""
     if isinstance(backend, Backend):

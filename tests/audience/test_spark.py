@@ -9,6 +9,7 @@ import pytest
 
 from handbill.audience import Settings
 from handbill.audience.days import days_of
+from handbill.audience.kept_days import keep_days
 from handbill.audience.tables import open_log
 from handbill.engine import open_engine
 
@@ -33,8 +34,9 @@ def test_the_engine_is_a_setting_and_changes_no_value(corner):
     def features(engine):
         backend = open_engine(engine)
         try:
+            kept = keep_days(backend, corner.workspace, "UTC")
             log = open_log(backend, corner.workspace, corner.profile(str(DAY)))
-            days = days_of(log, DAY, Settings(departments=1))
+            days = days_of(log, kept.customers, DAY, Settings(departments=1))
             rows = days.features(DAY).to_pylist()
             return log.starts, rows
         finally:

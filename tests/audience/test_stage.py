@@ -1,20 +1,15 @@
 """The stage over whole workspaces: full ones, poor ones and interrupted ones."""
 
+from collections import Counter
 from datetime import date
+from itertools import combinations
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from handbill.audience import Settings
-from handbill.audience.copurchase import (
-    KEYS,
-    WINDOW,
-    copurchase_days,
-    copurchase_table,
-    copurchases,
-)
-from handbill.audience.windows import over
+from handbill.audience.copurchase import copurchases
 from handbill.errors import ConfigError, SourceError
 from handbill.workspace import read_json
 
@@ -209,17 +204,31 @@ def test_an_unknown_engine_is_named():
         Settings(engine="snowflake")
 
 
-def test_pairs_counted_at_once_are_those_of_the_windows(corner):
+def test_pairs_of_a_basket_and_how_much_oftener_than_chance(corner):
     rng = np.random.default_rng(3)
-    events = []
+    events, held = [], {}
     for number in range(400):
         when = f"2026-0{rng.integers(1, 4)}-{rng.integers(10, 28)}T{rng.integers(10, 24)}:59:30"
         for item in rng.choice(["milk", "tea", "own-tea", "soap"], rng.integers(1, 4)):
             events.append(corner.buys(f"p{number % 9}", when, str(item)))
+            if when < "2026-03-20":
+                held.setdefault((f"p{number % 9}", when), set()).add(str(item))
     corner.write(events)
-    log, day = corner.log("2026-03-20"), date(2026, 3, 20)
-    keys = [("item_id", "ascending"), ("other_id", "ascending")]
-    at_once = copurchases(log.lines, day, least=7).to_pyarrow().sort_by(keys)
-    windows = over(copurchase_days(log.lines), KEYS, day, WINDOW)
-    assert at_once.num_rows >= 5
-    assert at_once.equals(copurchase_table(windows, least=7).to_pyarrow().sort_by(keys))
+    found = copurchases(corner.log("2026-03-20").lines, date(2026, 3, 20), least=40).to_pyarrow()
+    alone = Counter(item for items in held.values() for item in items)
+    pairs = Counter(pair for items in held.values() for pair in combinations(sorted(items), 2))
+    known = {pair: count for pair, count in pairs.items() if count >= 40}
+    assert 0 < len(known) < len(pairs)
+    assert {(row["item_id"], row["other_id"]): row for row in found.to_pylist()} == {
+        (one, other): {
+            "item_id": one,
+            "other_id": other,
+            "together": count,
+            "item_baskets": alone[one],
+            "other_baskets": alone[other],
+            "confidence": pytest.approx(count / alone[one]),
+            "other_confidence": pytest.approx(count / alone[other]),
+            "lift": pytest.approx(count * len(held) / alone[one] / alone[other]),
+        }
+        for (one, other), count in known.items()
+    }

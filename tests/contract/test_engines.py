@@ -16,14 +16,10 @@ import pytest
 from handbill.audience.affinity import MEANINGS as AFFINITY
 from handbill.audience.affinity import CampaignTables, campaign_affinity, campaign_items
 from handbill.audience.copurchase import KEYS as PAIR
-from handbill.audience.copurchase import WINDOW, copurchase_days, copurchases
+from handbill.audience.copurchase import copurchase_days, copurchases
 from handbill.audience.customer_category import KEYS as PERSON_CATEGORY
 from handbill.audience.customer_category import customer_category_days, customer_category_features
-from handbill.audience.customer_days import (
-    advance_customers,
-    customer_days,
-    customer_windows,
-)
+from handbill.audience.customer_days import customer_days, customer_windows
 from handbill.audience.customer_table import customer_table
 from handbill.audience.features import features_of
 from handbill.audience.interests import category_interests, offer_interests
@@ -31,7 +27,6 @@ from handbill.audience.lines import enrich, second_of
 from handbill.audience.products import KEYS as PRODUCT
 from handbill.audience.products import product_days, product_features
 from handbill.audience.sessions import sessions
-from handbill.audience.windows import WINDOWS, advance, over
 from handbill.engine import Engine, collect, connect, connect_spark, keep, read_parquet
 
 AS_OF = date(2026, 3, 1)
@@ -138,12 +133,11 @@ def tables(backend: Engine, shop: Path) -> dict[str, tuple[ibis.Table, tuple[str
     )
     catalog = CampaignTables(campaigns=campaigns, items=campaign_items(offers, items, products))
     wanted, departments = ["c1", "c2"], ["d0", "d1"]
-    days, before = customer_days(lines, departments), AS_OF - timedelta(days=20)
-    carried = advance_customers(customer_windows(days, second_of(before)), days, before, AS_OF)
+    windows = customer_windows(customer_days(lines), second_of(AS_OF))
     return {
         "customers": (features_of(lines, AS_OF, departments=departments), ("person",)),
-        "customers carried": (
-            customer_table(carried, second_of(AS_OF), departments=departments),
+        "customers from days": (
+            customer_table(windows, second_of(AS_OF), departments=departments),
             ("person",),
         ),
         "products": (product_features(lines, AS_OF), PRODUCT),
@@ -189,38 +183,6 @@ def test_spark_computes_every_feature_table_as_duckdb_does(
                 if not same(value, right[column])
             }
             assert not differing, (name, [left[key] for key in keys])
-
-
-@pytest.mark.parametrize(
-    ("days", "keys", "windows"),
-    [
-        (product_days, PRODUCT, WINDOWS),
-        (customer_category_days, PERSON_CATEGORY, WINDOWS),
-        (copurchase_days, PAIR, WINDOW),
-    ],
-)
-@pytest.mark.parametrize("steps", [(1, 1, 1), (45,)])
-def test_windows_carried_on_equal_windows_made_anew(
-    shop: Path,
-    duckdb: Engine,
-    days: Callable[[ibis.Table], ibis.Table],
-    keys: tuple[str, ...],
-    windows: tuple[int, ...],
-    steps: tuple[int, ...],
-) -> None:
-    events = read_parquet(duckdb, shop / "events", dated=True)
-    lines = enrich(events, read_parquet(duckdb, shop / "products.parquet"))
-    daily = ibis.memtable(days(lines).to_pyarrow())
-    day = AS_OF - timedelta(days=sum(steps))
-    state = ibis.memtable(over(daily, keys, day, windows).to_pyarrow())
-    for step in steps:
-        later = day + timedelta(days=step)
-        state = ibis.memtable(advance(state, daily, keys, day, later, windows).to_pyarrow())
-        day = later
-    anew = over(daily, keys, AS_OF, windows)
-    carried = rows(duckdb, state, keys)
-    assert carried == rows(duckdb, anew, keys)
-    assert carried
 
 
 def test_a_day_alone_gives_the_sums_and_sessions_it_has_in_the_whole(

@@ -49,14 +49,14 @@ def sources_of(workspace: Workspace, days: Iterable[date], settings: str) -> dic
     always.update(repr(products.read(columns=columns).to_pydict()).encode())
     for path in (*(workspace.catalog / f"{name}.parquet" for name in CATALOGUE),
                  links_path(workspace)):  # fmt: skip
-        always.update(f"{path.name} {_digest(path) if path.exists() else None}\n".encode())
+        always.update(f"{path.name} {digest_of(path) if path.exists() else None}\n".encode())
     found: dict[date, str] = {}
-    by_day = _files_by_day(workspace)
+    by_day = files_by_day(workspace)
     waiting = sorted(by_day)
     for day in sorted(set(days)):
         while waiting and waiting[0] < str(day):
             for path in by_day[waiting[0]]:
-                always.update(f"{path.relative_to(workspace.root)} {_digest(path)}\n".encode())
+                always.update(f"{path.relative_to(workspace.root)} {digest_of(path)}\n".encode())
             waiting.pop(0)
         found[day] = always.hexdigest()
     return found
@@ -85,7 +85,7 @@ def _record(workspace: Workspace) -> Path:
     return workspace.root / ".handbill" / "days.json"
 
 
-def _files_by_day(workspace: Workspace) -> dict[str, list[Path]]:
+def files_by_day(workspace: Workspace) -> dict[str, list[Path]]:
     """Files of the log, its robots and repeats by day; one without a day counts from the first."""
     found: dict[str, list[Path]] = defaultdict(list)
     for folder in (workspace.events, robots_path(workspace), repeats_path(workspace)):
@@ -95,6 +95,7 @@ def _files_by_day(workspace: Workspace) -> dict[str, list[Path]]:
     return found
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's content, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

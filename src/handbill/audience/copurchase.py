@@ -12,7 +12,7 @@ from handbill.audience.lines import DAY, PURCHASE, second_of
 
 KEYS = ("item_id", "other_id")
 BASKET = ["person", "basket", "day"]
-WINDOW = (365,)
+YEAR = 365
 MOST_ITEMS = 50
 """A basket of more products says little of any two, and its pairs are many: it is left out."""
 
@@ -30,78 +30,47 @@ MEANINGS = {
 
 
 def copurchase_days(lines: Table) -> Table:
-    """What `copurchases` rests on, summed per day.
+    """What `copurchases` rests on, counted per day.
 
     Args:
         lines: From `enrich`, any part of it that holds whole days.
 
     Returns:
-        As of `windows.by_day`: `baskets` per day and pair. A product with itself stands for its
-        own baskets, and two empty ids for all of them.
+        `day` (since 1970-01-01), `item_id`, `other_id`, `baskets` with both. A product with itself
+        stands for its own baskets, and two empty ids for all of them.
     """
     one, fit = _held(lines)
     other = one.select(*BASKET, other_id="item_id")
     pairs = one.inner_join(other, BASKET).filter(_.item_id <= _.other_id)
-    columns = ["day", *KEYS, "first", "last"]
     everything = fit.mutate(item_id=ibis.literal(""), other_id=ibis.literal(""))
+    columns = ["day", *KEYS]
     rows = ibis.union(pairs.select(columns), everything.select(columns))
-    return rows.group_by("day", *KEYS).aggregate(
-        baskets=_.count(), first=_["first"].min(), last=_["last"].max()
-    )
+    return rows.group_by(columns).aggregate(baskets=_.count().cast("int64"))
 
 
 def copurchases(lines: Table, as_of: date, *, least: int = 5) -> Table:
-    """Pairs of products bought together before a day.
+    """`copurchase_table` of lines that `enrich` made."""
+    return copurchase_table(copurchase_days(lines), as_of, least=least)
+
+
+def copurchase_table(days: Table, as_of: date, *, least: int = 5) -> Table:
+    """Pairs of products bought together in the 365 days before a day.
 
     Args:
-        lines: From `enrich`.
+        days: From `copurchase_days`.
         as_of: Nothing from this day's midnight (UTC) on is looked at.
         least: Fewest baskets that a pair must share.
 
     Returns:
         One row per pair, the columns of `MEANINGS`.
     """
-    # Not by way of the days: a pair's count on each day is most of that work.
-    cut = second_of(as_of)
-    one, fit = _held(lines.filter((_.second < cut) & (_.second >= cut - WINDOW[0] * DAY)))
-    alone = one.group_by("item_id").aggregate(together=_.count())
-    frequent = one.semi_join(alone.filter(_.together >= least), "item_id")
-    other = frequent.select(*BASKET, other_id="item_id")
-    pairs = frequent.inner_join(other, BASKET).filter(_.item_id < _.other_id)
-    counts = pairs.group_by(*KEYS).aggregate(together=_.count())
-    return _measures(
-        counts.filter(_.together >= least),
-        alone.select("item_id", "together", other_id="item_id"),
-        fit.aggregate(total=_.count()),
-    )
-
-
-def copurchase_table(windows: Table, *, least: int = 5) -> Table:
-    """`copurchases` of windows that are there already, by `over` or `advance`."""
-    counts = windows.select(*KEYS, together="baskets_365")
-    alone = counts.filter((_.item_id == _.other_id) & (_.item_id != ""))
+    today = second_of(as_of) // DAY
+    year = days.filter((_.day < today) & (_.day >= today - YEAR))
+    counts = year.group_by(*KEYS).aggregate(together=_.baskets.sum().cast("int64"))
+    named = counts.filter(_.item_id != "")
+    alone = named.filter(_.item_id == _.other_id)
+    pairs = named.filter((_.item_id < _.other_id) & (_.together >= least))
     total = counts.filter(_.item_id == "").select(total="together")
-    pairs = counts.filter((_.item_id < _.other_id) & (_.together >= least) & (_.item_id != ""))
-    return _measures(pairs, alone, total)
-
-
-def _held(lines: Table) -> tuple[Table, Table]:
-    """What each basket held, each product once, and the baskets; those that are too full left out.
-
-    A basket that passes midnight is one on either day.
-    """
-    bought = lines.filter((_.event == PURCHASE) & _.item_id.notnull())
-    items = bought.group_by(
-        "person", "basket", "item_id", day=(_.second // DAY).cast("int64")
-    ).aggregate(first=_.second.min(), last=_.second.max())
-    sizes = items.group_by(*BASKET).aggregate(
-        items=_.count(), first=_["first"].min(), last=_["last"].max()
-    )
-    fit = sizes.filter(_["items"] <= MOST_ITEMS)
-    return items.semi_join(fit, BASKET), fit
-
-
-def _measures(pairs: Table, alone: Table, total: Table) -> Table:
     first = alone.select("item_id", item_baskets="together")
     second = alone.select("other_id", other_baskets="together")
     joined = pairs.inner_join(first, "item_id").inner_join(second, "other_id").cross_join(total)
@@ -112,3 +81,17 @@ def _measures(pairs: Table, alone: Table, total: Table) -> Table:
         * joined.total.cast("float64")
         / (joined.item_baskets.cast("float64") * joined.other_baskets.cast("float64")),
     ).select(*MEANINGS)
+
+
+def _held(lines: Table) -> tuple[Table, Table]:
+    """What each basket held, each product once, and the baskets; those that are too full left out.
+
+    A basket that passes midnight is one on either day.
+    """
+    bought = lines.filter((_.event == PURCHASE) & _.item_id.notnull())
+    items = bought.select(
+        "person", "basket", "item_id", day=(bought.second // DAY).cast("int64")
+    ).distinct()
+    sizes = items.group_by(*BASKET).aggregate(items=_.count())
+    fit = sizes.filter(_["items"] <= MOST_ITEMS)
+    return items.semi_join(fit, BASKET), fit

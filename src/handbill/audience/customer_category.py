@@ -61,7 +61,7 @@ def customer_category_features(lines: Table, as_of: date) -> Table:
 
 
 def customer_category_table(windows: Table, as_of: date) -> Table:
-    """`customer_category_features` of windows that are there already, by `over` or `advance`."""
+    """`customer_category_features` of windows that are there already, by `windows.over`."""
     cut = second_of(as_of)
     total = windows.group_by("person").aggregate(spend=_.spend_micros_365.sum())
     joined = windows.inner_join(total, "person")

@@ -1,24 +1,24 @@
-"""What customer features rest on, day by day, so that they move on by a day at a day's cost.
+"""What customer features rest on, day by day, so that days that are over need not be read again.
 
-Sums per person and day become windows (`windows.over`, `windows.advance`). Of what is counted once
+Sums per person and day become windows (`windows.over`). Of what is counted once
 however often it comes (products, categories), it is enough to know when it was bought last: it is
 within a window if that is. The first visit of the last 365 days is no sum: it is looked up in the
 days of visits, of which there are few per person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 import ibis
 from ibis import Table, _
 from ibis.expr.types import IntegerScalar, IntegerValue
 
-from handbill.audience.lines import DAY, PURCHASE, RECEIVED, REDEEMED, second_of
-from handbill.audience.windows import WINDOWS, Windows, advance, over_at
+from handbill.audience.lines import DAY, PURCHASE, RECEIVED, REDEEMED
+from handbill.audience.windows import WINDOWS, Windows, over_at
 
 PERSON = ("person",)
 TOLD = ("person", "promotion_id", "event")
+PLACED = ("person", "department")
 YEAR = 365
 EVER = 100_000
 """Days of a window that holds every log there is."""
@@ -39,12 +39,14 @@ class CustomerDays:
         told: `person`, `promotion_id`, `event`, `day`, `uses`, `first`, `last`.
         products: `person`, `item_id`, `day`: bought then, a row for each line.
         categories: `person`, `category`, `day`.
+        spending: `person`, `department`, `day`, `spend`, `first`, `last`.
     """
 
     sums: Table
     told: Table
     products: Table
     categories: Table
+    spending: Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class CustomerWindows:
         told: `person`, `promotion_id`, `event`, `uses_90`, all uses as `uses_<EVER>`, `last`.
         products: `person`, `item_id`, the last `day` on which it was bought.
         categories: The same of `category`.
+        spending: `person`, `department`, `spend_365`.
         visits: `person`, `first_recent`: the first basket of the last 365 days.
     """
 
@@ -63,26 +66,30 @@ class CustomerWindows:
     told: Table
     products: Table
     categories: Table
+    spending: Table
     visits: Table
 
 
-def customer_days(lines: Table, departments: Sequence[str] = ()) -> CustomerDays:
+def customer_days(lines: Table) -> CustomerDays:
     """Sum a log by day; a day that is over never changes.
 
     Args:
         lines: From `enrich`, any part of it that holds whole days (UTC).
-        departments: Those whose sales are summed apart, as `department_1`, `department_2`, ...
     """
     dated = lines.mutate(day=(_.second // DAY).cast("int64"))
     bought = dated.filter(_.event == PURCHASE)
     told = dated.filter(_.event.isin([RECEIVED, REDEEMED]))
+    placed = bought.filter(_.department.notnull())
     return CustomerDays(
-        sums=ibis.union(*_person_days(dated, bought, departments)),
+        sums=ibis.union(*_person_days(dated, bought)),
         told=told.group_by("day", *TOLD).aggregate(
             uses=_.count(), first=_.second.min(), last=_.second.max()
         ),
         products=_days_of(bought, "item_id"),
         categories=_days_of(bought, "category"),
+        spending=placed.group_by("day", *PLACED).aggregate(
+            spend=_.value.sum().cast("int64"), first=_.second.min(), last=_.second.max()
+        ),
     )
 
 
@@ -100,36 +107,7 @@ def customer_windows(days: CustomerDays, cut: int | IntegerScalar) -> CustomerWi
         told=over_at(days.told, TOLD, cut, TOLD_WINDOWS),
         products=latest(days.products),
         categories=latest(days.categories),
-        visits=recent.group_by("person").aggregate(first_recent=_["first"].min()),
-    )
-
-
-def advance_customers(
-    state: CustomerWindows, days: CustomerDays, before: date, as_of: date
-) -> CustomerWindows:
-    """Windows of an earlier day carried to a later one; equal to `customer_windows` as of it.
-
-    Args:
-        state: As of `before`; its `visits` are not read.
-        days: Of `told`, `products` and `categories` only the days that come in and those that drop
-            out of the 90 days are read, of `sums` the edges of three windows, and of the year's
-            visits the columns `person`, `day` and `first`.
-        before: The earlier day.
-        as_of: The later day.
-    """
-    start, end = second_of(before) // DAY, second_of(as_of) // DAY
-    recent = days.sums.filter((_.day < end) & (_.day >= end - YEAR))
-
-    def latest(known: Table, pairs: Table) -> Table:
-        come = pairs.filter((_.day >= start) & (_.day < end))
-        both = ibis.union(known, come.select(known.columns))
-        return _latest(both.filter(_.day >= end - YEAR))
-
-    return CustomerWindows(
-        sums=advance(state.sums, days.sums, PERSON, before, as_of, sum_windows(days.sums)),
-        told=advance(state.told, days.told, TOLD, before, as_of, TOLD_WINDOWS),
-        products=latest(state.products, days.products),
-        categories=latest(state.categories, days.categories),
+        spending=over_at(days.spending, PLACED, cut, (YEAR,)),
         visits=recent.group_by("person").aggregate(first_recent=_["first"].min()),
     )
 
@@ -140,7 +118,7 @@ def sum_windows(sums: Table) -> Windows:
     return {name: WINDOWS if name in every else (YEAR,) for name in sums.columns}
 
 
-def _person_days(dated: Table, bought: Table, departments: Sequence[str]) -> tuple[Table, Table]:
+def _person_days(dated: Table, bought: Table) -> tuple[Table, Table]:
     """Days with a basket, and days with anything else; columns alike.
 
     A basket that passes midnight (UTC) is one on either day: a day must not wait for the next one.
@@ -152,10 +130,6 @@ def _person_days(dated: Table, bought: Table, departments: Sequence[str]) -> tup
         "private": ibis.cases((bought.private, bought.value), else_=0),
         "reduced": ibis.cases((bought.discount > 0, bought.value), else_=0),
         "coupon_lines": (bought.coupon_value > 0).cast("int64"),
-        **{
-            f"department_{rank}": ibis.cases((bought.department == name, bought.value), else_=0)
-            for rank, name in enumerate(departments, start=1)
-        },
     }
     baskets = bought.group_by("person", "day", "basket").aggregate(
         first=_.second.min(),

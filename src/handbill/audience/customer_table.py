@@ -1,7 +1,7 @@
-"""Customer features from windows that are kept: what `features_at` makes from a whole log.
+"""Customer features from the sums of days: what `features_at` makes from a whole log.
 
-That one counts in one pass, which is quicker for a single day; this one moves on from day to day.
-Their values are the same, which the tests hold them to.
+That one counts in one pass, which is quicker where no sums are kept yet. Their values are the same,
+which the tests hold them to.
 """
 
 from collections.abc import Sequence
@@ -27,15 +27,16 @@ def customer_table(
     """`features_at` of windows that are there already.
 
     Args:
-        windows: From `customer_windows` or `advance_customers`.
+        windows: From `customer_windows`.
         cut: Epoch second, the midnight that they are as of.
-        departments: Those that `customer_days` was given.
+        departments: Those whose share of the spend has a column.
     """
     joined = _visits(windows, cut)
     for part in (
         _different(windows.products, cut, products_365=365),
         _different(windows.categories, cut, categories_90=90),
         _response(windows.told, cut),
+        _spending(windows.spending, departments),
     ):
         joined = joined.left_join(part, "person").drop("person_right")
     counts = [
@@ -55,8 +56,8 @@ def customer_table(
         response_rate=(_.campaigns_redeemed + PRIOR_CAMPAIGNS * _.shop_rate)
         / (_.campaigns_received + PRIOR_CAMPAIGNS),
         **{
-            column: part_of(joined[f"department_{rank}_365"], joined.spend_365.nullif(0))
-            for rank, column in enumerate(department_columns(departments).values(), start=1)
+            column: part_of(joined[f"spent_{rank}"].fill_null(0), joined.spend_365.nullif(0))
+            for rank, column in enumerate(department_columns(departments).values())
         },
     )
     return joined.select(*MEANINGS, *department_columns(departments).values())
@@ -93,6 +94,16 @@ def _different(pairs: Table, cut: int | IntegerScalar, **window: int) -> Table:
     [(name, days)] = window.items()
     return pairs.group_by("person").aggregate(
         **{name: pairs.count(where=pairs.day >= cut // DAY - days)}
+    )
+
+
+def _spending(spending: Table, departments: Sequence[str]) -> Table:
+    """What was spent in each department that has a column."""
+    return spending.group_by("person").aggregate(
+        **{
+            f"spent_{rank}": spending.spend_365.sum(where=spending.department == name).cast("int64")
+            for rank, name in enumerate(departments)
+        }
     )
 
 

@@ -16,12 +16,12 @@ from ibis import _
 
 from handbill.audience.affinity import affinity_at
 from handbill.audience.carried import forget_record, read_record, sources_of, write_record
-from handbill.audience.customer_days import CustomerDays, customer_days, customer_windows
+from handbill.audience.customer_days import CustomerDays, customer_windows
 from handbill.audience.customer_table import customer_table
 from handbill.audience.lines import PURCHASE, second_of
 from handbill.audience.settings import Settings
 from handbill.audience.tables import Log, replacing_folder
-from handbill.engine import collect, keep, prepare
+from handbill.engine import collect, prepare
 from handbill.ports import Progress
 from handbill.types import ShopProfile
 from handbill.workspace import Workspace, write_parquet
@@ -47,11 +47,18 @@ class Days:
     departments: tuple[str, ...]
 
 
-def days_of(log: Log, as_of: date, settings: Settings) -> Days:
-    """Prepare the queries; the plan's day says which departments have a column."""
+def days_of(log: Log, kept: CustomerDays, as_of: date, settings: Settings) -> Days:
+    """Prepare the queries; the plan's day says which departments have a column.
+
+    Args:
+        log: For affinities, and for the departments.
+        kept: The sums of the log's days, from which features are made.
+        as_of: The plan's day.
+        settings: How many departments.
+    """
     cut, start, end = (ibis.param("int64") for _name in ("cut", "start", "end"))
     departments = _departments(log, as_of, settings.departments)
-    windows = customer_windows(_kept_days(log, departments), cut)
+    windows = customer_windows(kept, cut)
     features = prepare(log.engine, customer_table(windows, cut, departments=departments), cut)
     begins = log.campaigns.campaigns.starts_at.truncate("s").epoch_seconds().cast("int64")
     scope = log.campaigns.campaigns.filter((begins >= start) & (begins < end))
@@ -122,17 +129,6 @@ def _copied(tables: Path, wanted: dict[Path, str]) -> bool:
         new.parent.mkdir()
         shutil.copyfile(path, new)
     return True
-
-
-def _kept_days(log: Log, departments: list[str]) -> CustomerDays:
-    """Day sums in memory: every day that is asked for is made of them."""
-    days = customer_days(log.lines, departments)
-    return CustomerDays(
-        sums=keep(log.engine, "audience_sums", days.sums),
-        told=keep(log.engine, "audience_told", days.told),
-        products=keep(log.engine, "audience_products", days.products.distinct()),
-        categories=keep(log.engine, "audience_categories", days.categories.distinct()),
-    )
 
 
 def _departments(log: Log, as_of: date, most: int) -> list[str]:

@@ -64,7 +64,7 @@ def product_features(lines: Table, as_of: date) -> Table:
 
 
 def product_table(windows: Table, as_of: date) -> Table:
-    """`product_features` of windows that are there already, by `over` or `advance`."""
+    """`product_features` of windows that are there already, by `windows.over`."""
     cut = second_of(as_of)
     full = windows.spend_micros_365 + windows.saved_365 + windows.couponed_365
     lines = windows.lines_365.nullif(0)

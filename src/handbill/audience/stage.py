@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ibis import _
 
-from handbill.audience.copurchase import copurchases
-from handbill.audience.customer_category import customer_category_features
+from handbill.audience.copurchase import KEYS as PAIR
+from handbill.audience.copurchase import copurchase_table
+from handbill.audience.customer_category import KEYS as PERSON_CATEGORY
+from handbill.audience.customer_category import customer_category_table
 from handbill.audience.days import Days, days_of, write_days
 from handbill.audience.describe import (
     Before,
@@ -18,16 +21,19 @@ from handbill.audience.describe import (
     segment_card,
 )
 from handbill.audience.interests import category_interests, offer_interests
-from handbill.audience.products import product_features
+from handbill.audience.kept_days import KeptDays, keep_days
+from handbill.audience.lines import second_of
+from handbill.audience.products import KEYS as PRODUCT
+from handbill.audience.products import product_table
 from handbill.audience.purchases import purchases_of
 from handbill.audience.recommend.table import write_recommendations
 from handbill.audience.rfm import rfm_of, rfm_record, rfm_table
 from handbill.audience.rules import Rule, members_of, read_rules, rule_columns, rule_names
-from handbill.audience.sessions import sessions
 from handbill.audience.settings import Settings
 from handbill.audience.tables import Log, open_log, typed
 from handbill.audience.tastes import bought_in, category_shares
 from handbill.audience.value import Value, value_of, value_record, value_table
+from handbill.audience.windows import over
 from handbill.engine import collect, open_engine
 from handbill.ports import Progress
 from handbill.types import ShopProfile, StageResult, Text
@@ -76,12 +82,13 @@ def run(
     as_of = shop.as_of
     backend = open_engine(settings.engine)
     try:
+        kept = keep_days(backend, workspace, shop.timezone)
         log = open_log(backend, workspace, shop)
-        days = days_of(log, as_of, settings)
+        days = days_of(log, kept.customers, as_of, settings)
         rules = read_rules(settings.rules, rule_names(days.features(as_of)))
         dates = write_days(log, days, workspace, shop, settings, progress)
         progress("products, categories, sessions", 0.6)
-        written = _write_tables(log, workspace, shop)
+        written = _write_tables(log, kept, workspace, as_of)
         progress("value and churn", 0.75)
         value = value_of(purchases_of(log, as_of), as_of, days.features, settings.seed)
         written += _write_value(workspace, value, shop)
@@ -121,18 +128,20 @@ def run(
     )
 
 
-def _write_tables(log: Log, workspace: Workspace, shop: ShopProfile) -> list[Path]:
+def _write_tables(log: Log, kept: KeptDays, workspace: Workspace, as_of: date) -> list[Path]:
     """The feature tables of products, categories, sessions and pairs, as of the plan's day."""
+    products = product_table(over(kept.products, PRODUCT, as_of), as_of)
+    categories = customer_category_table(over(kept.categories, PERSON_CATEGORY, as_of), as_of)
+    past = kept.sessions.filter(_.started < second_of(as_of)).drop("day")
     found = {
-        "product_features": (product_features, ["item_id"]),
-        "customer_category": (customer_category_features, ["person", "category"]),
-        "sessions": (sessions, ["person", "started"]),
-        "copurchases": (copurchases, ["item_id", "other_id"]),
+        "product_features": (products, PRODUCT),
+        "customer_category": (categories, PERSON_CATEGORY),
+        "sessions": (past, ("person", "started")),
+        "copurchases": (copurchase_table(kept.pairs, as_of), PAIR),
     }
     written = []
-    for name, (features, keys) in found.items():
-        rows = collect(log.engine, features(log.lines, shop.as_of))
-        rows = rows.sort_by([(key, "ascending") for key in keys])
+    for name, (table, keys) in found.items():
+        rows = collect(log.engine, table).sort_by([(key, "ascending") for key in keys])
         written.append(write_parquet(workspace.tables / f"{name}.parquet", rows))
     return written
 

@@ -1,9 +1,8 @@
-"""Sums over the last 30, 90 and 365 days that move on by a day at the cost of a day.
+"""Sums over the last 30, 90 and 365 days, from the sums of each day.
 
-A log is first summed per day and key (`by_day`); a day's sums never change once it is over.
-Windows are sums of those (`over`), and `advance` carries windows to a later day by adding the days
-that come in and taking off those that drop out: it reads the days at the edges, never those
-between. All sums are integers, so both ways agree to the last digit.
+A log is first summed per day and key (`by_day`); a day's sums never change once it is over, so
+that `kept_days` keeps them. Windows are sums of those (`over`), all of whole numbers: their order
+does not matter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from datetime import date
 
 import ibis
 from ibis import Table, _
-from ibis.expr.types import IntegerColumn, IntegerScalar, IntegerValue
+from ibis.expr.types import IntegerScalar, IntegerValue
 
 from handbill.audience.lines import DAY, second_of
 
@@ -76,52 +75,12 @@ def over_at(
         f"{name}_{length}": ibis.cases((past.day >= today - length, past[name]), else_=0)
         for name, length in _sums(days, keys, windows)
     }
-    return _summed(past.select(*keys, "first", "last", **signed), keys, list(signed))
-
-
-def advance(
-    state: Table,
-    days: Table,
-    keys: Sequence[str],
-    before: date,
-    as_of: date,
-    windows: Windows = WINDOWS,
-) -> Table:
-    """Windows of an earlier day carried to a later one; equal to `over` as of that day.
-
-    Args:
-        state: From `over` or `advance`, as of `before`.
-        days: From `by_day`; of them only the days in `edges` are read.
-        keys: Its keys.
-        before: The earlier day.
-        as_of: The later day.
-        windows: Lengths in days, those of `state`.
-    """
-    start, end = second_of(before) // DAY, second_of(as_of) // DAY
-    signed: dict[str, IntegerColumn] = {}
-    chosen = _sums(days, keys, windows)
-    for name, length in chosen:
-        comes = (days.day >= start) & (days.day < end)
-        drops = (days.day >= start - length) & (days.day < end - length)
-        value = days[name]
-        signed[f"{name}_{length}"] = ibis.cases((comes, value), else_=0) - ibis.cases(
-            (drops, value), else_=0
-        )
-    lengths = sorted({length for _name, length in chosen})
-    wanted = [days.day.between(low, high - 1) for low, high in edges(start, end, lengths)]
-    moved = days.select(*keys, "day", "first", "last", **signed).filter(ibis.or_(*wanted))
-    columns = [*keys, "first", "last", *signed]
-    return _summed(ibis.union(state.select(columns), moved.select(columns)), keys, list(signed))
-
-
-def edges(start: int, end: int, windows: Sequence[int]) -> list[tuple[int, int]]:
-    """The spans of days that `advance` reads: those that come in and those that drop out.
-
-    Example:
-        >>> edges(400, 401, (30, 365))
-        [(400, 401), (370, 371), (35, 36)]
-    """
-    return [(start - length, end - length) for length in (0, *windows)]
+    rows = past.select(*keys, "first", "last", **signed)
+    return rows.group_by(*keys).aggregate(
+        first=rows["first"].min(),
+        last=rows["last"].max(),
+        **{name: rows[name].sum().cast("int64") for name in signed},
+    )
 
 
 def _sums(days: Table, keys: Sequence[str], windows: Windows) -> list[tuple[str, int]]:
@@ -130,11 +89,3 @@ def _sums(days: Table, keys: Sequence[str], windows: Windows) -> list[tuple[str,
     if isinstance(windows, Mapping):
         return [(name, length) for name in names for length in windows[name]]
     return [(name, length) for name in names for length in windows]
-
-
-def _summed(rows: Table, keys: Sequence[str], names: Sequence[str]) -> Table:
-    return rows.group_by(*keys).aggregate(
-        first=rows["first"].min(),
-        last=rows["last"].max(),
-        **{name: rows[name].sum().cast("int64") for name in names},
-    )
