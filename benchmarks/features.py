@@ -186,12 +186,11 @@ def differences(one: Path, other: Path) -> dict[str, int]:
 
 
 def new_day(shop: Path) -> tuple[dict[str, float | int], list[str]]:
-    """What one more day costs of what the whole costs, from windows and sums that are kept."""
+    """What one more day costs of what the whole costs, from the sums of days that are kept."""
     whole, first, more = measure_new_day(Workspace.open(shop), AS_OF, DEPARTMENTS)
     note = (
-        f"customer, product and customer x category features: {whole:.1f} s from the whole log, "
-        f"{more:.1f} s for one more day, equal in all values; {first:.1f} s once to keep windows "
-        "and sums"
+        f"all five feature tables: {whole:.1f} CPU seconds straight from the log, {more:.1f} for "
+        f"one more day, equal in all values; {first:.1f} once to sum every day and make them"
     )
     return {"new_day_vs_full_ratio": round(more / whole, 3)}, [note]
 

@@ -194,3 +194,13 @@ def test_shares_are_shares_and_windows_nest(corner, lines):
             assert parts == pytest.approx(1)
         if row["spend_micros_365"]:
             assert row["department_food"] + row["department_care"] == pytest.approx(1)
+
+
+def test_a_refund_counts_although_nothing_was_bought_within_the_year(corner):
+    corner.write(
+        [
+            corner.buys("ann", "2025-01-05T10:00", "milk"),
+            {**corner.buys("ann", "2026-02-01T10:00", "milk", -1.0), "event": "refund"},
+        ]
+    )
+    assert corner.features("2026-03-01")["ann"]["refunds_365"] == 1

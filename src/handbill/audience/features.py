@@ -92,7 +92,8 @@ def features_at(
     joined = people
     for part in (
         _visits(bought, cut),
-        _spending(bought, past, cut, departments),
+        _spending(bought, cut, departments),
+        _refunds(past, cut),
         _response(past, cut),
     ):
         joined = joined.left_join(part, "person").drop("person_right")
@@ -178,9 +179,7 @@ def _visits(bought: Table, cut: int | IntegerScalar) -> Table:
     ).drop("first_recent", "last_recent")
 
 
-def _spending(
-    bought: Table, past: Table, cut: int | IntegerScalar, departments: Sequence[str]
-) -> Table:
+def _spending(bought: Table, cut: int | IntegerScalar, departments: Sequence[str]) -> Table:
     """On what, and at what price."""
     quarter = cut - 90 * DAY
     year = bought.filter(_.second >= cut - 365 * DAY)
@@ -200,18 +199,21 @@ def _spending(
         coupon_lines_90=year.count(where=(year.coupon_value > 0) & (year.second >= quarter)),
         **shares,
     )
-    refunds = past.filter((_.event == "refund") & (_.second >= cut - 365 * DAY))
-    refunded = refunds.group_by("person").aggregate(refunds_365=_.count())
     paid = sums.spend.nullif(0)
     full = (sums.spend + sums.saved + sums.couponed).nullif(0)
-    sums = sums.mutate(
+    return sums.mutate(
         share_private=part_of(sums.private, paid),
         share_discounted=part_of(sums.reduced, paid),
         discount_depth=part_of(sums.saved, full),
         coupon_share=part_of(sums.couponed, full),
         **{column: part_of(sums[column], paid) for column in shares},
     ).drop("spend", "saved", "couponed", "private", "reduced")
-    return sums.left_join(refunded, "person").drop("person_right")
+
+
+def _refunds(past: Table, cut: int | IntegerScalar) -> Table:
+    """Lines brought back, also by people who bought nothing within the year."""
+    refunds = past.filter((_.event == "refund") & (_.second >= cut - 365 * DAY))
+    return refunds.group_by("person").aggregate(refunds_365=_.count())
 
 
 def _response(past: Table, cut: int | IntegerScalar) -> Table:
